@@ -1,0 +1,65 @@
+"""Small numerical tools: one dtype for mixed operands, explicit rank expansion, float64.
+
+Everything here keeps strict dtype promotion and rank promotion "raise" satisfied.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core.types import Array, PyTree, Spec
+
+
+@contextlib.contextmanager
+def float64() -> Iterator[None]:
+    """Compute in float64 inside this block; use it around `jit`, never inside.
+
+    Arrays that leave the block must be turned into NumPy arrays first, with `to_numpy`: a
+    float64 JAX array used outside is silently truncated. The block holds for this thread only.
+    """
+    with jax.enable_x64(True):
+        yield
+
+
+def to_numpy(tree: PyTree) -> PyTree:
+    """Return the tree with every array as a NumPy array of the same dtype."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def common_dtype(*arrays: Array) -> np.dtype:
+    """Return the floating-point dtype that holds all operands, also under strict promotion."""
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.result_type(*arrays)
+
+
+def along_last(vector: Array, ndim: int) -> Array:
+    """Give a `(channels,)` vector leading axes of size 1 until it has `ndim` axes."""
+    return jnp.reshape(vector, (1,) * (ndim - 1) + vector.shape)
+
+
+def along_first(vector: Array, ndim: int) -> Array:
+    """Give a `(batch,)` vector trailing axes of size 1 until it has `ndim` axes."""
+    return jnp.reshape(vector, vector.shape + (1,) * (ndim - 1))
+
+
+def as_spec(spec: Spec) -> jax.ShapeDtypeStruct:
+    """Return a `ShapeDtypeStruct`; a plain tuple of sizes means float32."""
+    if isinstance(spec, tuple):
+        return jax.ShapeDtypeStruct(spec, jnp.float32)
+    return jax.ShapeDtypeStruct(spec.shape, spec.dtype)
+
+
+def weighted_mean(values: Array, weights: Array) -> tuple[Array, Array]:
+    """Return the weighted mean of `(n,)` values and the total weight, both scalars.
+
+    A total weight of 0 gives a mean of 0. A value with weight 0 contributes nothing, not even
+    a NaN, so padding never poisons a mean.
+    """
+    weights = weights.astype(values.dtype)
+    total = jnp.sum(weights)
+    counted = jnp.where(weights > 0, values, jnp.zeros_like(values))
+    mean = jnp.sum(counted * weights) / jnp.where(total > 0, total, jnp.ones_like(total))
+    return mean, total

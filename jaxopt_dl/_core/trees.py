@@ -1,0 +1,70 @@
+"""Pytrees: the path of each leaf, norms and sizes.
+
+A path reads `00_dense/kernel` and is the same in every message, table, plot and file.
+"""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core.types import Array, PyTree
+
+
+def path_string(path: tuple) -> str:
+    """Write a key path of `jax.tree_util` as `a/b/0`."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def leaves_with_paths(tree: PyTree) -> list[tuple[str, Array]]:
+    """Return `(path, leaf)` for every leaf, in the order of `jax.tree.leaves`."""
+    return [(path_string(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def map_with_paths(function: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
+    """Apply `function(path, leaf, *rest_leaves)` to every leaf."""
+    return jax.tree_util.tree_map_with_path(
+        lambda path, *leaves: function(path_string(path), *leaves), tree, *rest
+    )
+
+
+def size(tree: PyTree) -> int:
+    """Return the number of scalars in all leaves."""
+    return sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(tree))
+
+
+def squared_norm(tree: PyTree) -> Array:
+    """Return the sum of squares of all leaves, accumulated in at least float32."""
+    return sum(
+        (jnp.sum(jnp.square(widen(leaf))) for leaf in jax.tree.leaves(tree)), jnp.zeros(())
+    )
+
+
+def global_norm(tree: PyTree) -> Array:
+    """Return the Euclidean norm over all leaves, a scalar.
+
+    Examples:
+      >>> float(global_norm({"a": jnp.array(3.0), "b": jnp.array(4.0)}))
+      5.0
+    """
+    return jnp.sqrt(squared_norm(tree))
+
+
+def all_finite(tree: PyTree) -> Array:
+    """Return whether every floating-point leaf is finite, a boolean scalar."""
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(x), jnp.inexact)]
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in leaves]
+    return jnp.all(jnp.stack(finite)) if finite else jnp.array(True)
+
+
+def widen(leaf: Array) -> Array:
+    """Return a floating-point leaf in at least float32, so that sums do not lose digits."""
+    return jnp.asarray(leaf).astype(wide_dtype(leaf))
+
+
+def wide_dtype(leaf: Array) -> np.dtype:
+    """Return float32 for half precision, and the leaf's own dtype otherwise."""
+    dtype = jnp.result_type(leaf)
+    return np.dtype(np.float32) if dtype.itemsize < 4 else dtype

@@ -1,0 +1,124 @@
+"""The floors of the house: imports point down, siblings are blind to each other."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "jaxopt_dl"
+
+FLOORS = {
+    "_core": 0,
+    "nn": 1,
+    "losses": 1,
+    "optim": 1,
+    "schedules": 1,
+    "data": 1,
+    "gradcheck": 1,
+    "train": 2,
+    "report": 5,
+    "cli": 6,
+    # Contract suites for users' own pieces: may import all of floors 0 to 2.
+    "testing": 3,
+}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_modules(path: pathlib.Path) -> list[tuple[int, str]]:
+    """Every module a file imports, relative imports resolved: `(line, dotted name)`."""
+    here = ("jaxopt_dl", *path.relative_to(PACKAGE).parent.parts)
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: len(here) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            found += [(node.lineno, f"{module}.{alias.name}") for alias in node.names]
+    return found
+
+
+def our_package(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "jaxopt_dl" and len(parts) > 1 else None
+
+
+def offenses(path: pathlib.Path) -> list[str]:
+    mine = path.relative_to(PACKAGE).parts[0]
+    if mine not in FLOORS:
+        return []
+    wrong = []
+    for line, module in imported_modules(path):
+        other = our_package(module)
+        if other is None or other == mine or other == "__version__":
+            continue
+        if FLOORS.get(other, 99) >= FLOORS[mine]:
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
+    return wrong
+
+
+def test_every_package_has_a_floor():
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert packages == set(FLOORS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: pathlib.Path):
+    assert offenses(path) == []
+
+
+def test_the_floor_check_sees_relative_and_absolute_imports(tmp_path, monkeypatch):
+    planted = PACKAGE / "nn" / "_planted.py"
+    source = "from jaxopt_dl import train\nfrom ..optim import sgd\nimport jaxopt_dl.cli\n"
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda self: source)
+    assert [line.split(" imports ")[1] for line in offenses(planted)] == [
+        "jaxopt_dl.train",
+        "jaxopt_dl.optim.sgd",
+        "jaxopt_dl.cli",
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_public_jax_is_used(path: pathlib.Path):
+    private = [m for _, m in imported_modules(path) if m.startswith(("jax._src", "jaxlib"))]
+    assert private == []
+    assert "jax.config" not in path.read_text()
+
+
+def test_modules_inside_a_package_form_no_cycle():
+    graph = {}
+    for path in FILES:
+        name = ".".join(("jaxopt_dl", *path.relative_to(PACKAGE).with_suffix("").parts))
+        graph[name.removesuffix(".__init__")] = {m for _, m in imported_modules(path)}
+    edges = {
+        name: {t for m in targets for t in (m, m.rpartition(".")[0]) if t in graph and t != name}
+        for name, targets in graph.items()
+    }
+    # The top package only imports lazily, so it is nobody's dependency.
+    edges = {n: t - {"jaxopt_dl"} for n, t in edges.items() if n != "jaxopt_dl"}
+    done: set[str] = set()
+    while remaining := {n for n in edges if n not in done}:
+        free = {n for n in remaining if edges[n] <= done}
+        assert free, f"these modules import each other in a circle: {sorted(remaining)}"
+        done |= free
+
+
+def test_importing_floors_0_to_2_is_cheap_and_touches_no_device():
+    packages = [name for name, floor in FLOORS.items() if floor <= 2]
+    code = (
+        "import jax, optax, chex, time, sys; start = time.perf_counter();"
+        + "".join(f"import jaxopt_dl.{name};" for name in packages)
+        + "took = time.perf_counter() - start;"
+        "extras = {'sklearn', 'matplotlib', 'jinja2', 'rich', 'tyro', 'orbax', 'tomli_w'};"
+        "assert not extras & set(sys.modules), extras & set(sys.modules);"
+        "print(took)"
+    )
+    seconds = min(
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+        for _ in range(3)
+    )
+    assert seconds < 0.15, f"importing floors 0 to 2 took {seconds:.3f} s on top of jax"
