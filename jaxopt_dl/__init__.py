@@ -20,7 +20,6 @@ if typing.TYPE_CHECKING:
         optim,
         report,
         schedules,
-        testing,
         train,
     )
 
@@ -34,7 +33,6 @@ __all__ = [
     "optim",
     "report",
     "schedules",
-    "testing",
     "train",
 ]
 
