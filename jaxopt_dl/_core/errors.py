@@ -207,13 +207,14 @@ def check_known_keys(
         fail(who, f"`{name}` may hold only: {listed}", f"got {key!r}", advice)
 
 
-def require(who: str, module: str, extra: str) -> Any:
+def require(who: str, module: str, extra: str, *, package: str | None = None) -> Any:
     """Import an optional dependency, or say what to install.
 
     Args:
       who: what needs it.
       module: the import name, such as `"matplotlib"`.
       extra: the extra of this package that brings it.
+      package: the name under which it is installed, where that is not the import name.
 
     Raises:
       ModuleNotFoundError: with the command that installs it.
@@ -227,7 +228,7 @@ def require(who: str, module: str, extra: str) -> Any:
         if error.name is not None and error.name.partition(".")[0] != top:
             raise
         raise ModuleNotFoundError(
-            f"{who}: needs the package `{top}`, which is not installed. "
+            f"{who}: needs the package `{package or top}`, which is not installed. "
             f"Run: pip install 'jaxopt_dl[{extra}]'",
             name=error.name,
         ) from None

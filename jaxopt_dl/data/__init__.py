@@ -1,0 +1,35 @@
+"""Data sets on their way into training: loading, splitting, normalizing, batching."""
+
+from ._batches import (
+    Batches,
+    epoch_batches,
+    estimate_batch_bytes,
+    iid_batches,
+    num_batches,
+    ordered_batches,
+    suggest_batch_size,
+)
+from ._bundled import load_bundled
+from ._check import check_finite
+from ._dataset import Dataset
+from ._normalize import Normalizer, denormalize, fit_normalizer, normalize
+from ._split import split, suggest_split
+
+__all__ = [
+    "Batches",
+    "Dataset",
+    "Normalizer",
+    "check_finite",
+    "denormalize",
+    "epoch_batches",
+    "estimate_batch_bytes",
+    "fit_normalizer",
+    "iid_batches",
+    "load_bundled",
+    "normalize",
+    "num_batches",
+    "ordered_batches",
+    "split",
+    "suggest_batch_size",
+    "suggest_split",
+]
