@@ -1,0 +1,34 @@
+"""Training: compiled epochs, evaluation, early stopping, history."""
+
+from jaxopt_dl._core.types import Aux, Objective, Outcome, RunLength
+
+from ._evaluate import evaluate, predict
+from ._fit import fit
+from ._history import History
+from ._progress import Progress
+from ._run import FitResult
+from ._state import StepInfo, TrainState
+from ._step import make_step
+from ._stopping import EarlyStopping, StoppingState, early_stopping
+from ._supervised import Supervised, supervised
+
+__all__ = [
+    "Aux",
+    "EarlyStopping",
+    "FitResult",
+    "History",
+    "Objective",
+    "Outcome",
+    "Progress",
+    "RunLength",
+    "StepInfo",
+    "StoppingState",
+    "Supervised",
+    "TrainState",
+    "early_stopping",
+    "evaluate",
+    "fit",
+    "make_step",
+    "predict",
+    "supervised",
+]

@@ -1,0 +1,173 @@
+"""The compiled program of a training: any number of steps, evaluations and epochs in one call.
+
+Structure is static (`Plan`); everything else, the data and every number included, is an
+argument. So one compilation serves a whole run, and the next run with other numbers.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxopt_dl import data as data_tools
+from jaxopt_dl import optim
+from jaxopt_dl._core import keys
+from jaxopt_dl._core.types import Array, Batch, Objective
+
+from ._evaluate import add_to_sums, evaluate_all, means, take
+from ._state import RunState
+from ._step import update_once
+from ._stopping import EarlyStopping
+
+ROWS_PER_CALL = 64
+"""Most epochs one call of the program can report; longer calls just return earlier."""
+
+
+class Plan(NamedTuple):
+    """What decides the form of the program: hashable, compared by value."""
+
+    objective: Objective
+    update: Callable
+    monitor: str
+    maximize: bool
+    batch_size: int
+    drop_last: bool
+
+    def steps_per_epoch(self, rows: int) -> int:
+        """Return the number of updates in one pass over `rows` examples."""
+        return data_tools.num_batches(rows, self.batch_size, drop_last=self.drop_last)
+
+
+class Report(NamedTuple):
+    """What one call of the program tells the host.
+
+    Attributes:
+      rows: column -> values of the epochs that ended, `(ROWS_PER_CALL,)`.
+      count: how many of them are filled.
+    """
+
+    rows: dict[str, Array]
+    count: Array
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def advance(
+    plan: Plan, run: RunState, data: Batch, dev: Batch | None, stop_at: Array
+) -> tuple[RunState, Report]:
+    """Train until step `stop_at`, a stop, a non-finite loss, or a full report.
+
+    How a run is cut into calls changes nothing about its numbers.
+    """
+    columns = _columns(run, dev)
+    report = Report(
+        {name: jnp.full((ROWS_PER_CALL,), jnp.nan, float) for name in columns},
+        jnp.zeros((), jnp.int32),
+    )
+
+    def unfinished(carry: tuple[RunState, Report]) -> Array:
+        run, report = carry
+        going = run.finite & ~run.stopping.stopped & (run.train.step < stop_at)
+        return going & (report.count < ROWS_PER_CALL)
+
+    def advance_epoch(carry: tuple[RunState, Report]) -> tuple[RunState, Report]:
+        run, report = carry
+        before = run.train.step
+        run, learning_rate = _run_steps(plan, run, data, stop_at)
+        steps = plan.steps_per_epoch(_size(data))
+        ended = run.finite & (run.train.step % steps == 0) & (run.train.step > before)
+        return jax.lax.cond(
+            ended,
+            lambda: _end_epoch(plan, run, report, dev, steps, learning_rate),
+            lambda: (run, report),
+        )
+
+    return jax.lax.while_loop(unfinished, advance_epoch, (run, report))
+
+
+def _run_steps(
+    plan: Plan, run: RunState, data: Batch, stop_at: Array
+) -> tuple[RunState, Array | None]:
+    """Train to the end of the epoch or to `stop_at`, whichever comes first."""
+    rows = _size(data)
+    steps = plan.steps_per_epoch(rows)
+    epoch = run.train.step // steps
+    stop_at = jnp.minimum(stop_at, (epoch + 1) * steps)
+    indices, masks = data_tools.epoch_batches(
+        keys.at(run.order, epoch), rows, plan.batch_size, drop_last=plan.drop_last
+    )
+
+    def one(carry: tuple) -> tuple:
+        run, _ = carry
+        place = run.train.step % steps
+        batch = take(data, indices[place], masks[place])
+        train, info = update_once(plan.objective, plan.update, run.train, batch)
+        sums = add_to_sums(run.sums, {"loss": info.loss, **info.metrics}, info.weight)
+        run = run._replace(train=train, sums=sums, finite=jnp.isfinite(info.loss))
+        return run, _as_float(info.learning_rate)
+
+    rate = _next_learning_rate(run)
+    return jax.lax.while_loop(
+        lambda carry: carry[0].finite & (carry[0].train.step < stop_at), one, (run, rate)
+    )
+
+
+def _end_epoch(
+    plan: Plan,
+    run: RunState,
+    report: Report,
+    dev: Batch | None,
+    steps: int,
+    learning_rate: Array | None,
+) -> tuple[RunState, Report]:
+    """Evaluate dev, remember the best parameters, write one row of the report."""
+    train = run.train
+    row = {f"train_{name}": value for name, value in means(run.sums).items()}
+    if learning_rate is not None:
+        row["learning_rate"] = learning_rate
+    if dev is None:
+        run = run._replace(best=(train.params, train.model_state))
+    else:
+        measured = evaluate_all(
+            plan.objective, train.params, train.model_state, dev, plan.batch_size
+        )
+        row |= {f"dev_{name}": value for name, value in measured.items()}
+        run = _judge(plan, run, measured, train.step // steps)
+    rows = {
+        name: report.rows[name].at[report.count].set(_as_float(value))
+        for name, value in row.items()
+    }
+    sums = jax.tree.map(jnp.zeros_like, run.sums)
+    return run._replace(sums=sums), Report(rows, report.count + 1)
+
+
+def _judge(plan: Plan, run: RunState, measured: dict[str, Array], epoch: Array) -> RunState:
+    """Update the stopping rule and the best parameters by the monitored dev metric."""
+    rule = EarlyStopping(plan.monitor, plan.maximize, 0, 0.0)
+    stopping = rule.update(run.stopping, measured[plan.monitor], epoch)
+    improved = stopping.best_epoch == epoch
+    current = (run.train.params, run.train.model_state)
+    best = jax.lax.cond(improved, lambda: current, lambda: run.best)
+    finite = run.finite & jnp.isfinite(measured["loss"])
+    return run._replace(stopping=stopping, best=best, finite=finite)
+
+
+def _columns(run: RunState, dev: Batch | None) -> list[str]:
+    names = [name for name in run.sums if name != "weight"]
+    columns = [f"train_{name}" for name in names]
+    columns += [] if dev is None else [f"dev_{name}" for name in names]
+    known = _next_learning_rate(run) is not None
+    return [*columns, "learning_rate"] if known else columns
+
+
+def _next_learning_rate(run: RunState) -> Array | None:
+    return _as_float(optim.applied_learning_rate(run.train.opt_state))
+
+
+def _as_float(value: Array | None) -> Array | None:
+    return None if value is None else value.astype(jnp.zeros((), float).dtype)
+
+
+def _size(data: Batch) -> int:
+    return next(iter(data.values())).shape[0]

@@ -1,0 +1,159 @@
+"""`fit`: check the arguments once, then train."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import optax
+
+from jaxopt_dl._core.errors import check_choice, check_integer, check_key, fail
+from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
+
+from ._engine import Plan
+from ._progress import Progress, choose_progress
+from ._run import FitResult, drive
+from ._state import begin_run, own
+from ._stopping import EarlyStopping, early_stopping
+from ._supervised import Supervised
+from ._validate import as_arrays, check_objective
+
+
+def fit(
+    objective: Objective,
+    params: PyTree,
+    state: PyTree,
+    optimizer: optax.GradientTransformation | Callable[[RunLength], optax.GradientTransformation],
+    data: Batch,
+    *,
+    key: Key,
+    epochs: int,
+    batch_size: int,
+    dev: Batch | None = None,
+    stopping: EarlyStopping | None = None,
+    remainder: Literal["mask", "drop"] | None = None,
+    progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
+) -> FitResult:
+    """Train a model: compiled epochs, reshuffled on the device, the best parameters kept.
+
+    The whole run is one compiled program, called in chunks of about a quarter of a second, so
+    that progress is seen and Ctrl-C is heard. The data is an argument of the program and the
+    numbers of `jaxopt_dl.optim` optimizers are too: a second run with other numbers, another
+    key or other epochs compiles nothing. The same arguments give the same numbers, bit for
+    bit, on the same machine.
+
+    Args:
+      objective: `objective(params, state, batch, *, key, training) -> (loss, Aux)`, such as
+        `supervised(layer, loss)` makes.
+      params: initial parameters, any pytree of floating-point arrays. Never deleted or changed.
+      state: initial model state, any pytree of arrays.
+      optimizer: an optax transformation, or a function of one `RunLength` that returns one
+        (for schedules counted in epochs or fractions of the run).
+      data: name -> array, sharing their first axis; a batch holds rows of each, and `weight`
+        and `mask`, each `(batch,)`. An array `weight`, `(rows,)`, weights the rows.
+      key: a PRNG key; order of examples and model randomness come from it.
+      epochs: passes over the data, at least 1.
+      batch_size: rows per update, from 1 to the number of rows.
+      dev: data for the evaluation at the end of each epoch, as `data`; None for none.
+      stopping: a rule from `early_stopping`; needs `dev`. None follows the dev loss and never
+        stops early.
+      remainder: what happens to the rows that do not fill a batch: `"mask"` pads the last batch
+        (rows of padding have weight 0), `"drop"` leaves them out of this epoch. None masks for
+        `supervised` objectives and drops for others, which may not know masks.
+      progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
+        by whether standard error is a terminal, None is silent; or an object with the methods
+        of `Progress`.
+
+    Returns:
+      A `FitResult`. A loss that is NaN or infinite ends the run with `Outcome.NON_FINITE`,
+      Ctrl-C with `Outcome.INTERRUPTED`; both keep everything reached.
+
+    Raises:
+      TypeError: if an argument has the wrong type.
+      ValueError: if the data is empty, ragged, not finite, does not fit the model, or is smaller
+        than a batch; if labels are out of range; if `stopping` follows an unknown metric.
+
+    Examples:
+      >>> import jax, numpy as np
+      >>> from jaxopt_dl import losses, nn, optim
+      >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+      >>> layer = nn.dense(1)
+      >>> params, state = layer.init(jax.random.key(0), (1,))
+      >>> result = fit(
+      ...     supervised(layer, losses.squared_error), params, state, optim.sgd(0.5),
+      ...     {"x": x, "y": 3 * x}, key=jax.random.key(1), epochs=20, batch_size=16,
+      ...     progress=None,
+      ... )
+      >>> result.outcome.name, round(float(result.last[0]["kernel"][0, 0]), 2)
+      ('COMPLETED', 3.0)
+    """
+    check_key("fit", key)
+    check_integer("fit", "epochs", epochs, low=1)
+    check_integer("fit", "batch_size", batch_size, low=1)
+    check_choice("fit", "remainder", remainder, ["mask", "drop", None])
+    arrays = as_arrays("fit", "data", data)
+    dev_arrays = None if dev is None else as_arrays("fit", "dev", dev)
+    _check_batch_size(batch_size, arrays)
+    params, state = own(params), own(state)
+    metric_names = _check_model(objective, params, state, arrays, dev_arrays)
+    stopping = _choose_stopping(stopping, dev_arrays, metric_names)
+    if remainder is None:
+        remainder = "mask" if isinstance(objective, Supervised) else "drop"
+    plan = Plan(
+        objective, None, stopping.monitor, stopping.maximize, batch_size, remainder == "drop"
+    )
+    steps_per_epoch = plan.steps_per_epoch(len(next(iter(arrays.values()))))
+    total_steps = epochs * steps_per_epoch
+    optimizer = _build(optimizer, RunLength(total_steps, steps_per_epoch))
+    run = begin_run(params, state, optimizer.init(params), stopping.init(), metric_names, key)
+    display = choose_progress(progress, epochs, steps_per_epoch)
+    plan = plan._replace(update=optimizer.update)
+    return drive(plan, run, arrays, dev_arrays, total_steps, display)
+
+
+def _build(
+    optimizer: optax.GradientTransformation | Callable[[RunLength], optax.GradientTransformation],
+    length: RunLength,
+) -> optax.GradientTransformation:
+    if length.steps >= 2**31:
+        advice = "Use fewer epochs or larger batches."
+        fail("fit", "a run must have fewer than 2**31 steps", f"got {length.steps}", advice)
+    built = optimizer(length) if callable(optimizer) else optimizer
+    if not isinstance(built, optax.GradientTransformation):
+        rule = "`optimizer` must be an optax transformation or a function returning one"
+        advice = "Pass for example `optim.adam(1e-3)`."
+        fail("fit", rule, f"got {type(built).__name__}", advice, kind=TypeError)
+    return built
+
+
+def _check_batch_size(batch_size: int, data: Batch) -> None:
+    rows = len(next(iter(data.values())))
+    if batch_size > rows:
+        rule = f"`batch_size` must not exceed the {rows} rows of data"
+        fail("fit", rule, f"got {batch_size}", f"Pass at most {rows}.")
+
+
+def _check_model(
+    objective: Objective, params: PyTree, state: PyTree, data: Batch, dev: Batch | None
+) -> list[str]:
+    """Check that model and data fit; return the names of the metrics, `loss` first."""
+    metrics = check_objective("fit", objective, params, state, data)
+    if dev is not None:
+        if dev.keys() - {"weight"} != data.keys() - {"weight"}:
+            rule = "`dev` must hold the same arrays as `data`"
+            fail("fit", rule, f"got {sorted(dev)} and {sorted(data)}", "Name them alike.")
+        check_objective("fit", objective, params, state, dev)
+    return ["loss", *metrics]
+
+
+def _choose_stopping(
+    stopping: EarlyStopping | None, dev: Batch | None, metric_names: list[str]
+) -> EarlyStopping:
+    if stopping is None:
+        return early_stopping(patience=None)
+    if not isinstance(stopping, EarlyStopping):
+        came = f"got {type(stopping).__name__}"
+        advice = "Pass `train.early_stopping(patience=...)`."
+        fail("fit", "`stopping` must be an EarlyStopping rule", came, advice, kind=TypeError)
+    if dev is None:
+        fail("fit", "`stopping` needs dev data to follow", "got dev=None", "Pass `dev=`.")
+    check_choice("fit", "stopping.monitor", stopping.monitor, metric_names)
+    return stopping

@@ -1,0 +1,153 @@
+"""The host's side of a training: call the compiled program in chunks until the run ends."""
+
+import dataclasses
+import time
+
+import jax
+import numpy as np
+
+from jaxopt_dl._core.trees import all_finite
+from jaxopt_dl._core.types import Batch, Outcome, PyTree
+
+from ._engine import Plan, Report, advance
+from ._history import History, Row
+from ._progress import Progress
+from ._state import RunState, TrainState
+
+SECONDS_PER_CALL = 0.25
+"""How long one call of the program should take: short enough for progress and Ctrl-C."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FitResult:
+    """What a training returns, whatever ended it.
+
+    Attributes:
+      best: `(params, state)` at the best dev evaluation; without a dev set the same as `last`.
+      last: `(params, state)` after the last step; after a non-finite loss the last finite ones.
+      best_epoch: the epoch of `best`, counted from 1; 0 if no epoch was finished.
+      history: one row per finished epoch.
+      outcome: why the run ended.
+      steps: updates done.
+      compile_seconds: time spent tracing and compiling.
+      run_seconds: time spent training.
+      run: the whole state of the run at its end.
+
+    Examples:
+      >>> FitResult.__dataclass_fields__["best"].name
+      'best'
+    """
+
+    best: tuple[PyTree, PyTree]
+    last: tuple[PyTree, PyTree]
+    best_epoch: int
+    history: History
+    outcome: Outcome
+    steps: int
+    compile_seconds: float
+    run_seconds: float
+    run: RunState = dataclasses.field(repr=False)
+
+
+
+def drive(
+    plan: Plan,
+    run: RunState,
+    data: Batch,
+    dev: Batch | None,
+    total_steps: int,
+    progress: Progress,
+) -> FitResult:
+    """Train to `total_steps`, a stop, a non-finite loss or an interruption."""
+    steps_per_epoch = plan.steps_per_epoch(len(next(iter(data.values()))))
+    before, after, report = run, run, None
+    rows: dict[int, Row] = {}
+    outcome, compile_seconds, started = None, 0.0, time.perf_counter()
+    try:
+        progress.compiling()
+        # A call that may do no step only compiles; and only if no earlier run did.
+        jax.block_until_ready(advance(plan, run, data, dev, np.int32(0)))
+        compile_seconds = time.perf_counter() - started
+        progress.compiled(compile_seconds)
+        budget = min(10, steps_per_epoch)
+        while (outcome := _outcome(run, total_steps)) is None:
+            called = time.perf_counter()
+            stop_at = min(int(run.train.step) + budget, total_steps)
+            after, report = advance(plan, run, data, dev, np.int32(stop_at))
+            jax.block_until_ready(after)
+            budget = _next_budget(budget, time.perf_counter() - called)
+            new = _rows(run, report, steps_per_epoch)
+            before, run = run, after
+            rows |= {row["epoch"]: row for row in new}
+            progress.advanced(int(run.train.step), new)
+    except KeyboardInterrupt:
+        outcome = Outcome.INTERRUPTED
+        if report is not None and after is not run:
+            # The call in flight ends by itself in a fraction of a second; keep its work.
+            rows |= {row["epoch"]: row for row in _rows(run, report, steps_per_epoch)}
+            before, run = run, after
+    run_seconds = time.perf_counter() - started - compile_seconds
+    if not run.finite:
+        outcome = Outcome.NON_FINITE
+        run = run._replace(train=_last_finite(plan, before, data, dev, int(run.train.step)))
+    progress.finished(outcome)
+    last = (run.train.params, run.train.model_state)
+    return FitResult(
+        best=last if dev is None else run.best,
+        last=last,
+        best_epoch=max(rows, default=0) if dev is None else int(run.stopping.best_epoch),
+        history=History(list(rows.values())),
+        outcome=outcome,
+        steps=int(run.train.step),
+        compile_seconds=compile_seconds,
+        run_seconds=run_seconds,
+        run=run,
+    )
+
+
+def _outcome(run: RunState, total_steps: int) -> Outcome | None:
+    if not run.finite:
+        return Outcome.NON_FINITE
+    if int(run.train.step) >= total_steps:
+        return Outcome.COMPLETED
+    if int(run.stopping.waited) >= int(run.stopping.patience):
+        return Outcome.STOPPED_EARLY
+    return None
+
+
+def _next_budget(budget: int, seconds: float) -> int:
+    """Return how many steps the next call may do; grows carefully, as steps may be slow."""
+    wanted = budget * SECONDS_PER_CALL / max(seconds, 1e-6)
+    return max(1, int(min(wanted, 8 * budget, 1e9)))
+
+
+def _rows(run: RunState, report: Report, steps_per_epoch: int) -> list[Row]:
+    """Return the history rows of a call that started from `run`."""
+    columns, count = jax.device_get(report)
+    finished = int(run.train.step) // steps_per_epoch
+    rows = []
+    for index in range(int(count)):
+        epoch = finished + index + 1
+        row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch, "learning_rate": None}
+        # The shortest decimal that is this float32, rather than its expansion as a float64.
+        row |= {name: float(str(values[index])) for name, values in columns.items()}
+        rows.append(row)
+    return rows
+
+
+def _last_finite(
+    plan: Plan, before: RunState, data: Batch, dev: Batch | None, bad_step: int
+) -> TrainState:
+    """Replay a call to the last state before the bad step whose parameters are finite.
+
+    Replaying costs nothing while all is well, and repeats the same numbers exactly.
+    """
+    low, high, best = int(before.train.step), bad_step - 1, before.train
+    while low <= high:
+        middle = high if best is before.train and high == bad_step - 1 else (low + high + 1) // 2
+        train = advance(plan, before, data, dev, np.int32(middle))[0].train
+        if all_finite((train.params, train.model_state)):
+            best, low = train, middle + 1
+        else:
+            high = middle - 1
+    return best

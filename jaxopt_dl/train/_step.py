@@ -1,0 +1,62 @@
+"""One optimizer update as a pure function."""
+
+from collections.abc import Callable
+
+import jax
+import optax
+
+from jaxopt_dl import optim
+from jaxopt_dl._core import keys
+from jaxopt_dl._core.types import Batch, Objective
+
+from ._state import StepInfo, TrainState
+
+Step = Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]
+
+
+def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> Step:
+    """Make the pure step `(state, batch) -> (state, info)` of a training, for a loop of your own.
+
+    Args:
+      objective: `objective(params, state, batch, *, key, training) -> (loss, Aux)`.
+      optimizer: any optax transformation. Only its `update` is used; the state comes with
+        `TrainState`.
+
+    Returns:
+      A function to put under `jax.jit` or `jax.lax.scan`.
+
+    Examples:
+      >>> import jax, jax.numpy as jnp
+      >>> from jaxopt_dl import losses, nn, optim
+      >>> layer, optimizer = nn.dense(1), optim.sgd(0.1)
+      >>> params, model_state = layer.init(jax.random.key(0), (2,))
+      >>> state = TrainState(
+      ...     params, model_state, optimizer.init(params), jnp.int32(0), jax.random.key(1)
+      ... )
+      >>> step = jax.jit(make_step(supervised(layer, losses.squared_error), optimizer))
+      >>> batch = {"x": jnp.ones((8, 2)), "y": jnp.ones((8, 1))}
+      >>> state, first = step(state, batch)
+      >>> state, second = step(state, batch)
+      >>> bool(second.loss < first.loss), int(state.step)
+      (True, 2)
+    """
+    return lambda state, batch: update_once(objective, optimizer.update, state, batch)
+
+
+def update_once(
+    objective: Objective,
+    update: Callable,
+    state: TrainState,
+    batch: Batch,
+) -> tuple[TrainState, StepInfo]:
+    """Do one update of `state` on `batch`."""
+    key = keys.at(state.key, state.step)
+    differentiate = jax.value_and_grad(objective, has_aux=True)
+    (loss, aux), gradients = differentiate(
+        state.params, state.model_state, batch, key=key, training=True
+    )
+    learning_rate = optim.applied_learning_rate(state.opt_state)
+    updates, opt_state = update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    info = StepInfo(loss, aux.metrics, aux.weight, learning_rate)
+    return TrainState(params, aux.state, opt_state, state.step + 1, state.key), info

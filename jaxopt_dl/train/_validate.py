@@ -1,0 +1,136 @@
+"""What `fit` and `evaluate` check on the host, once, before anything is compiled."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl import data as data_tools
+from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.trees import leaves_with_paths
+from jaxopt_dl._core.types import Array, Aux, Batch, Objective, PyTree
+
+RESERVED = ("loss", "weight", "learning_rate")
+
+
+def as_arrays(who: str, name: str, data: Any) -> dict[str, Array]:
+    """Check a data set and put it on the device.
+
+    Raises:
+      TypeError: if it is not a mapping of numeric arrays.
+      ValueError: if it is empty, ragged, holds NaN or infinities, or bad weights.
+    """
+    if not isinstance(data, Mapping) or not data:
+        came = f"got {type(data).__name__}" if not isinstance(data, Mapping) else "got none"
+        advice = 'Pass for example `{"x": inputs, "y": targets}`.'
+        fail(who, f"`{name}` must be a dict of arrays", came, advice, kind=TypeError)
+    if "mask" in data:
+        advice = "Rename it; give rows a `weight` of 0 to leave them out."
+        fail(who, f"`{name}` may not hold `mask`", "got one", advice)
+    arrays = {key: _numeric(who, f"{name}[{key!r}]", values) for key, values in data.items()}
+    sizes = {key: len(values) for key, values in arrays.items()}
+    if len(set(sizes.values())) > 1:
+        rule = f"all arrays of `{name}` must have the same number of rows"
+        fail(who, rule, f"got {sizes}", "Check how they were split or loaded.")
+    if 0 in sizes.values():
+        rule = f"`{name}` must hold at least one row"
+        fail(who, rule, "got an empty set", "Check how it was split or loaded.")
+    for key, values in arrays.items():
+        data_tools.check_finite(f"{who}: `{name}[{key!r}]`", values)
+    if "weight" in arrays:
+        _check_weight(who, name, arrays["weight"], next(iter(sizes.values())))
+    return {key: jnp.asarray(values) for key, values in arrays.items()}
+
+
+def check_objective(
+    who: str, objective: Objective, params: PyTree, state: PyTree, data: Batch
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """Trace the objective once in each mode and check what it returns; return its metrics.
+
+    Shapes that do not fit the model raise here, before the long compilation.
+
+    Raises:
+      TypeError: if it does not return `(scalar, Aux)`.
+      ValueError: if metrics are not scalars, take a reserved name, or the state changes form.
+    """
+    check_callable(who, "objective", objective)
+    rows = {name: values[:1] for name, values in data.items()}
+    batch = {"weight": jnp.ones((1,), float), "mask": jnp.ones((1,), bool)} | rows
+    key = jax.random.key(0)
+    for training in (True, False):
+        result = jax.eval_shape(
+            lambda p, s, b, k, mode=training: objective(
+                p, s, b, key=k if mode else None, training=mode
+            ),
+            params,
+            state,
+            batch,
+            key,
+        )
+        metrics = _check_result(who, result, state)
+    check = getattr(objective, "check", None)
+    if check is not None:
+        check(params, state, data)
+    return metrics
+
+
+def _numeric(who: str, name: str, values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    kind = array.dtype
+    if not (jnp.issubdtype(kind, np.number) or kind == np.bool_):
+        rule = f"`{name}` must be an array of numbers"
+        fail(who, rule, f"got dtype {kind}", "Encode text as integers first.", kind=TypeError)
+    if array.ndim == 0:
+        fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
+    if np.issubdtype(kind, np.integer) and array.size:
+        stored = jax.dtypes.canonicalize_dtype(kind)
+        if not np.can_cast(kind, stored):
+            low, high = np.iinfo(stored).min, np.iinfo(stored).max
+            if array.min() < low or array.max() > high:
+                rule = f"`{name}` must fit into {stored}"
+                came = f"got values from {array.min()} to {array.max()}"
+                fail(who, rule, came, "Renumber the labels, or convert to floating point.")
+    return array
+
+
+def _check_weight(who: str, name: str, weight: np.ndarray, rows: int) -> None:
+    advice = "Pass one weight per row, at least 0 and not all 0."
+    if weight.shape != (rows,) or not np.issubdtype(weight.dtype, np.floating):
+        rule = f"`{name}['weight']` must be floating point of shape ({rows},)"
+        fail(who, rule, f"got {weight.dtype} of shape {weight.shape}", advice)
+    if weight.min() < 0 or weight.max() <= 0:
+        rule = f"`{name}['weight']` must be non-negative with a positive sum"
+        fail(who, rule, f"got values from {weight.min()} to {weight.max()}", advice)
+
+
+def _check_result(who: str, result: Any, state: PyTree) -> dict[str, jax.ShapeDtypeStruct]:
+    form = "the objective must return (loss, Aux(state, metrics, weight))"
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Aux)):
+        came = f"got {type(result).__name__}"
+        fail(who, form, came, "Build the second part with `train.Aux`.", kind=TypeError)
+    loss, aux = result
+    scalars = {"loss": loss, "weight": aux.weight, **aux.metrics}
+    for name, value in scalars.items():
+        if math.prod(getattr(value, "shape", (0,))) != 1 or value.shape != ():
+            came = f"got shape {getattr(value, 'shape', None)} for {name!r}"
+            fail(who, f"{form} with scalars", came, "Take the weighted mean over the batch.")
+    for name in aux.metrics:
+        if name in RESERVED:
+            rule = f"metrics may not be named {', '.join(RESERVED)}"
+            fail(who, rule, f"got {name!r}", "Rename it; `fit` records the loss itself.")
+    _check_same_form(who, state, aux.state)
+    return aux.metrics
+
+
+def _check_same_form(who: str, before: PyTree, after: PyTree) -> None:
+    old = {path: (np.shape(x), jnp.result_type(x)) for path, x in leaves_with_paths(before)}
+    new = {path: (x.shape, x.dtype) for path, x in leaves_with_paths(after)}
+    if old == new:
+        return
+    path = next(path for path in [*old, *new] if old.get(path) != new.get(path))
+    rule = "the objective must return the model state in the form it got it"
+    came = f"got {new.get(path)} instead of {old.get(path)} at {path!r}"
+    fail(who, rule, came, "Keep every leaf's path, shape and dtype.")
