@@ -64,7 +64,7 @@ def widen(leaf: Array) -> Array:
     return jnp.asarray(leaf).astype(wide_dtype(leaf))
 
 
-def wide_dtype(leaf: Array) -> np.dtype:
-    """Return float32 for half precision, and the leaf's own dtype otherwise."""
+def wide_dtype(leaf: Array | np.dtype) -> np.dtype:
+    """Return float32 for half precision, and the dtype of the leaf (or the dtype) otherwise."""
     dtype = jnp.result_type(leaf)
     return np.dtype(np.float32) if dtype.itemsize < 4 else dtype
