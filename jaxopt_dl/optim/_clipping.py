@@ -1,0 +1,105 @@
+"""Limits on the size of gradients."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxopt_dl._core.trees import wide_dtype, widen
+from jaxopt_dl._core.types import Array, Number
+
+from ._moments import root
+from ._rule import leafwise, rule
+
+
+class ClipState(NamedTuple):
+    """State of the clipping blocks: a counter and the limit."""
+
+    count: Array
+    hyperparams: dict[str, Any]
+
+
+def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformationExtraArgs:
+    """Shorten the gradient to `max_norm` when it is longer; its direction is kept.
+
+    One step on a cliff of the loss would otherwise throw the parameters far away.
+
+        g <- g * min(1, max_norm / ||g||)
+
+    with one norm over all parameters. It is computed without overflow, so a gradient of 1e30
+    is clipped like any other. Clipping repairs no NaN: when the norm is not finite the gradient
+    passes unchanged, so the fault stays in the leaf where it arose and can be named, and is
+    neither hidden as a zero update nor spread over all leaves.
+
+    Args:
+      max_norm: largest Euclidean norm let through, positive, or a schedule.
+
+    Returns:
+      A transformation whose state is a `ClipState`.
+
+    Raises:
+      TypeError: if `max_norm` is not a number, or parameters are not floating-point.
+      ValueError: if `max_norm` is not positive and finite.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> clip = clip_by_global_norm(1.0)
+      >>> g = {"a": jnp.array(3.0), "b": jnp.array(4.0)}
+      >>> clipped, state = clip.update(g, clip.init(g))
+      >>> {name: round(float(leaf), 3) for name, leaf in clipped.items()}
+      {'a': 0.6, 'b': 0.8}
+
+    References:
+      Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+      2013, Algorithm 1. https://arxiv.org/abs/1211.5063
+    """
+    return rule("clip_by_global_norm", ClipState, _by_global_norm, {"max_norm": max_norm})
+
+
+def clip_by_value(limit: Number) -> optax.GradientTransformationExtraArgs:
+    """Move every component of the gradient into `[-limit, limit]`.
+
+    It may change the direction of the gradient; `clip_by_global_norm` does not. NaN stays NaN.
+
+    Args:
+      limit: largest absolute value let through, positive, or a schedule.
+
+    Returns:
+      A transformation whose state is a `ClipState`.
+
+    Raises:
+      TypeError: if `limit` is not a number, or parameters are not floating-point.
+      ValueError: if `limit` is not positive and finite.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> clip = clip_by_value(1.0)
+      >>> g = jnp.array([3.0, -0.5])
+      >>> print(clip.update(g, clip.init(g))[0])
+      [ 1.  -0.5]
+    """
+    return rule("clip_by_value", ClipState, _by_value, {"limit": limit})
+
+
+@leafwise
+def _by_value(n, gradient):
+    return (jnp.clip(gradient, -n.limit, n.limit),)
+
+
+def _by_global_norm(n, updates, slots, params):
+    del params
+    norm = _global_norm(updates, n.max_norm.dtype)
+    long = norm > n.max_norm  # False for NaN: the gradient then passes unchanged
+    factor = jnp.where(long, n.max_norm / jnp.where(long, norm, 1), 1)
+    return jax.tree.map(lambda g: widen(g) * factor.astype(wide_dtype(g)), updates), slots
+
+
+def _global_norm(updates, dtype) -> Array:
+    """Return the norm over all leaves, computed in units of the largest component."""
+    leaves = [widen(leaf).astype(dtype) for leaf in jax.tree.leaves(updates) if leaf.size]
+    if not leaves:
+        return jnp.zeros((), dtype)
+    peak = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
+    unit = jax.lax.stop_gradient(jnp.where(peak > 0, peak, 1))
+    return unit * root(jnp.sum(jnp.stack([jnp.sum((leaf / unit) ** 2) for leaf in leaves])))

@@ -1,0 +1,28 @@
+"""Running averages of gradients, as the rules use them, one leaf at a time."""
+
+import jax.numpy as jnp
+
+from jaxopt_dl._core.types import Array
+
+
+def average(old: Array, new: Array, decay: Array) -> Array:
+    """Return `decay * old + (1 - decay) * new`: `decay` is the share of the old value kept."""
+    return decay * old + (1 - decay) * new
+
+
+def debias(value: Array, decay: Array, step: Array) -> Array:
+    """Return an average that started at zero as if it had not: `value / (1 - decay**step)`.
+
+    `step` counts from 1. The result is a temporary; stored, it would be corrected again.
+    """
+    return value / (1 - jnp.power(decay, step))
+
+
+def root(value: Array) -> Array:
+    """Return the square root, whose derivative at 0 is 0.
+
+    The derivative of `sqrt` at 0 is infinite, and one gradient that is exactly zero (a dead
+    unit) would turn the gradient through a whole run into NaN.
+    """
+    zero = value == 0
+    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, value)))

@@ -1,0 +1,92 @@
+"""The numbers of the rules: their names and ranges, how they are stored and evaluated.
+
+One table for all rules, so that a number means the same everywhere and an edit of a running
+state is checked like a construction.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core.errors import check_number, fail, is_traced
+from jaxopt_dl._core.types import Array, Number, PyTree
+
+_SHARE = {"low": 0.0, "high": 1.0, "high_open": True}
+_POSITIVE = {"low": 0.0, "low_open": True}
+_NOT_NEGATIVE = {"low": 0.0}
+
+RANGES: dict[str, dict[str, Any]] = {
+    "b1": _SHARE,
+    "b2": _SHARE,
+    "decay": _SHARE,
+    "eps": _POSITIVE,
+    "eps_root": _NOT_NEGATIVE,
+    "learning_rate": _NOT_NEGATIVE,
+    "limit": _POSITIVE,
+    "max_norm": _POSITIVE,
+    "weight_decay": _NOT_NEGATIVE,
+}
+
+
+def default_float() -> np.dtype:
+    """Return float32, or float64 inside an `enable_x64` scope."""
+    return np.dtype(jnp.result_type(float))
+
+
+def check_hyperparam(who: str, name: str, value: Any) -> None:
+    """Check one number against its range, as given and as it will be stored.
+
+    Storing rounds: 0.99999999 becomes 1.0 in float32, where a bias correction is 0/0. A schedule
+    has checked its own numbers, and what a plain function returns is only known when it runs.
+    """
+    if callable(value):
+        return
+    check_number(who, name, value, **RANGES[name])
+    if not is_traced(value):
+        stored = np.asarray(value, default_float())
+        check_number(who, f"{name} rounded to {stored.dtype}", stored, **RANGES[name])
+
+
+def stored(value: Any) -> PyTree:
+    """Return a number, or every number of a schedule, as strongly typed scalars of its own.
+
+    The integers of a schedule stay integers, so that dividing a count by them is exact. A plain
+    function becomes a schedule without numbers.
+    """
+    if not callable(value):
+        return jnp.array(value, default_float())
+    if jax.tree_util.treedef_is_leaf(jax.tree.structure(value)):
+        return jax.tree_util.Partial(value)
+    return jax.tree.map(_stored_leaf, value)
+
+
+def evaluate(hyperparams: dict[str, PyTree], count: Array) -> SimpleNamespace:
+    """Return every number at this count, and `step`, the count from 1."""
+    values = {name: value_at(name, number, count) for name, number in hyperparams.items()}
+    return SimpleNamespace(**values, step=count + 1)
+
+
+def value_at(name: str, number: PyTree, count: Array) -> Array:
+    """Return a number, or a schedule's value at `count`, as a scalar."""
+    value = jnp.asarray(number(count) if callable(number) else number)
+    if value.shape != ():
+        fail(
+            f"optim: {name}",
+            "a schedule must return one number",
+            f"got an array of shape {value.shape}",
+            "Return a scalar; use vmap for several.",
+        )
+    return value
+
+
+def cast(numbers: SimpleNamespace, dtype: np.dtype) -> SimpleNamespace:
+    """Return the numbers in the dtype a leaf is computed in."""
+    return SimpleNamespace(**{name: value.astype(dtype) for name, value in vars(numbers).items()})
+
+
+def _stored_leaf(leaf: Number) -> Array:
+    whole = jnp.issubdtype(jnp.result_type(leaf), np.integer)
+    return jnp.array(leaf, jnp.int32 if whole else default_float())

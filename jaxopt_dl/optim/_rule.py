@@ -1,0 +1,124 @@
+"""What every rule shares: a state, its numbers as data, and one update per structure.
+
+A rule is a state type `(count, *slots, hyperparams)` and a pure function of numbers, gradients
+and slots. Its `update` depends on structure only and is the same object for every value, so a
+compiled program serves all of them.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxopt_dl._core.errors import check_floating, fail
+from jaxopt_dl._core.trees import leaves_with_paths, wide_dtype, widen
+from jaxopt_dl._core.types import Array, PyTree
+
+from ._numbers import cast, check_hyperparam, evaluate, stored
+
+STRUCTURES = 512
+"""How many structures keep their update; an evicted one would only compile again."""
+
+
+def rule(
+    who: str, state_type: type, step: Callable, numbers: dict[str, Any], **options: Any
+) -> optax.GradientTransformationExtraArgs:
+    """Make a transformation out of a state type, a step and its numbers.
+
+    Args:
+      who: the public name, for messages.
+      state_type: a NamedTuple with the fields `count`, one field per slot, `hyperparams`. Slots
+        start at zero, one array per parameter, in at least float32.
+      step: `step(numbers, updates, slots, params, **options) -> (updates, slots)`, a function at
+        the top of its module; `leafwise` makes one out of a formula for one leaf.
+      numbers: name -> number or schedule, each name in the table of ranges.
+      options: what changes the formula itself, hashable.
+    """
+    for name, value in numbers.items():
+        check_hyperparam(who, name, value)
+
+    def init(params: PyTree) -> Any:
+        for path, leaf in leaves_with_paths(params):
+            check_floating(who, path or "params", leaf)
+        return state_type(
+            jnp.zeros((), jnp.int32),
+            *(jax.tree.map(_zeros, params) for _ in state_type._fields[1:-1]),
+            {name: stored(value) for name, value in numbers.items()},
+        )
+
+    return optax.GradientTransformationExtraArgs(init, _update(state_type, step, **options))
+
+
+def leafwise(formula: Callable) -> Callable:
+    """Turn a formula for one leaf into a step over trees.
+
+    `formula(n, gradient, *slots, **options)` returns a tuple `(update, *slots)`. It computes in
+    at least float32; `n` has the numbers in that dtype.
+    """
+
+    @functools.wraps(formula)
+    def step(numbers, updates, slots, params, **options):
+        del params
+        gradients, structure = jax.tree.flatten(updates)
+        columns = [structure.flatten_up_to(slot) for slot in slots]
+        rows = [
+            formula(cast(numbers, wide_dtype(gradient)), widen(gradient), *row, **options)
+            for gradient, *row in zip(gradients, *columns, strict=True)
+        ]
+        trees = [structure.unflatten(row[i] for row in rows) for i in range(1 + len(columns))]
+        return trees[0], trees[1:]
+
+    return step
+
+
+def descend(n: Any, direction: Array) -> Array:
+    """Turn a direction into an update: the single place where the sign flips.
+
+    A block has no learning rate and hands its direction on.
+    """
+    return -n.learning_rate * direction if hasattr(n, "learning_rate") else direction
+
+
+@functools.lru_cache(maxsize=STRUCTURES)
+def _update(state_type: type, step: Callable, **options: Any) -> Callable:
+    who = state_type.__name__.removesuffix("State").lower()
+
+    def update(updates, state, params=None, **extra):
+        del extra
+        if not isinstance(state, state_type):
+            came, advice = f"got {type(state).__name__}", "Pass what `init` returned."
+            fail(who, f"`state` must be a {state_type.__name__}", came, advice, kind=TypeError)
+        slots = state[1:-1]
+        _check_updates(who, updates, params, slots)
+        numbers = evaluate(state.hyperparams, state.count)
+        changed, slots = step(numbers, updates, slots, params, **options)
+        changed = jax.tree.map(lambda new, old: new.astype(old.dtype), changed, updates)
+        return changed, state_type(optax.safe_increment(state.count), *slots, state.hyperparams)
+
+    return update
+
+
+def _zeros(leaf: Array) -> Array:
+    return jnp.zeros(np.shape(leaf), wide_dtype(leaf))
+
+
+def _check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple) -> None:
+    """Check that gradients fit the parameters, so that nothing is broadcast by accident."""
+    for path, leaf in leaves_with_paths(updates):
+        check_floating(who, path or "updates", leaf)
+    for name, tree in (("params", params), ("the state", slots[0] if slots else None)):
+        if tree is not None and _shapes(tree) != _shapes(updates):
+            rule, came = f"`updates` must have the leaves and shapes of {name}", ""
+            for path in sorted(_shapes(tree).items() ^ _shapes(updates).items()):
+                here, there = (_shapes(t).get(path[0], "nothing") for t in (updates, tree))
+                came = f"got {here} for `{path[0]}` where {name} has {there}"
+                break
+            fail(who, rule, came, "Pass gradients of the parameters that `init` saw.")
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
+    return {path: tuple(np.shape(leaf)) for path, leaf in leaves_with_paths(tree)}
