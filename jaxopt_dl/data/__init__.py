@@ -11,7 +11,9 @@ from ._batches import (
 )
 from ._bundled import load_bundled
 from ._check import check_finite
+from ._csv import load_csv
 from ._dataset import Dataset
+from ._files import load, load_npz
 from ._normalize import Normalizer, denormalize, fit_normalizer, normalize
 from ._split import split, suggest_split
 
@@ -25,7 +27,10 @@ __all__ = [
     "estimate_batch_bytes",
     "fit_normalizer",
     "iid_batches",
+    "load",
     "load_bundled",
+    "load_csv",
+    "load_npz",
     "normalize",
     "num_batches",
     "ordered_batches",

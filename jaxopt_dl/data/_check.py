@@ -46,7 +46,7 @@ column 1. Drop or fill these rows.
     rows = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))
     came = f"got NaN or infinity in {len(rows)} of {len(bad)} rows ({_some('row', rows)})"
     if bad.ndim > 1:
-        came += f", {_some('column', _column_names(bad.any(axis=0), columns))}"
+        came += f", {_some('column', _column_names(np.asarray(bad.any(axis=0)), columns))}"
     fail(who, f"`{name}` must be finite", came, "Drop or fill these rows.")
 
 
@@ -67,7 +67,7 @@ def as_numbers(who: str, name: str, x: Any) -> np.ndarray:
 
 def _column_names(bad: np.ndarray, names: Sequence[str] | None) -> list[str]:
     if names is not None and len(names) == bad.size:
-        return [repr(names[index]) for index in np.flatnonzero(bad)]
+        return [repr(names[index]) for index in np.flatnonzero(bad).tolist()]
     return [", ".join(map(str, position)) for position in np.argwhere(bad).tolist()]
 
 

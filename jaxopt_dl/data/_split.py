@@ -131,7 +131,8 @@ def _floors(counts: np.ndarray, fractions: Sequence[float]) -> tuple[np.ndarray,
 
     0.29 * 100 is 28.999999999999996 in floating point, and means 29.
     """
-    shares = np.round(counts[:, None] * np.asarray(fractions, np.float64)[None, :], 9)
+    exact = np.asarray(fractions, np.float64) / math.fsum(fractions)
+    shares = np.round(counts[:, None] * exact[None, :], 9)
     floors = np.floor(shares).astype(np.int64)
     return floors, shares - floors
 
