@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxopt_dl._core.errors import fail
+from jaxopt_dl._core.files import existing_file
 
 from ._dataset import Dataset
-from ._paths import existing_file
 from ._targets import as_float32, as_targets
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "?"})
@@ -46,6 +46,7 @@ def load_csv(path: str | os.PathLike[str], *, target: str | None = None) -> Data
 
     Raises:
       FileNotFoundError: if there is no such file.
+      IsADirectoryError: if the path is a folder.
       ValueError: if the file is empty, not text, or has no header or no rows; if names repeat,
         a row has too many or too few cells, a value is missing (also `NA`, `nan`, `null`, `?`),
         a feature is not a finite number in float32, labels are no labels, or `target` is not a

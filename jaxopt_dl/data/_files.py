@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from jaxopt_dl._core.errors import check_choice, fail
+from jaxopt_dl._core.files import existing_file
 
 from ._bundled import BUNDLED, load_bundled
 from ._csv import load_csv
 from ._dataset import Dataset
-from ._paths import existing_file
 from ._targets import as_float32, as_targets
 
 _NPZ, _CSV = ".npz", ".csv"
@@ -30,6 +30,7 @@ def load(source: str | os.PathLike[str], *, target: str | None = None) -> Datase
 
     Raises:
       FileNotFoundError: if there is no such file.
+      IsADirectoryError: if the path is a folder.
       ValueError: if the name or suffix is unknown, if `target` comes without a `.csv`, and
         whatever `load_bundled`, `load_npz` and `load_csv` raise.
 
@@ -68,6 +69,7 @@ def load_npz(path: str | os.PathLike[str]) -> Dataset:
 
     Raises:
       FileNotFoundError: if there is no such file.
+      IsADirectoryError: if the path is a folder.
       TypeError: if an array does not hold numbers (nor `y` strings).
       ValueError: if the file is damaged or no archive, lacks an array, holds pickled objects,
         is empty, if first axes differ, `x` has no features, labels are no labels, or a number
