@@ -1,0 +1,6 @@
+"""One training run as one self-contained HTML page, from plain data; no training happens here."""
+
+from ._page import render_page, write_page
+from ._run_page import Example, RunPage
+
+__all__ = ["Example", "RunPage", "render_page", "write_page"]
