@@ -35,6 +35,17 @@ def common_dtype(*arrays: Array) -> np.dtype:
         return jnp.result_type(*arrays)
 
 
+def safe_sqrt(value: Array) -> Array:
+    """Return the square root, with derivative 0 at 0.
+
+    The derivative of `sqrt` at 0 is infinite, and times a zero it is NaN: a norm of zeros, or
+    one gradient that is exactly zero, would poison everything differentiated through it.
+    """
+    zero = value == 0
+    positive = jnp.where(zero, jnp.ones_like(value), value)
+    return jnp.where(zero, jnp.zeros_like(value), jnp.sqrt(positive))
+
+
 def along_last(vector: Array, ndim: int) -> Array:
     """Give a `(channels,)` vector leading axes of size 1 until it has `ndim` axes."""
     return jnp.reshape(vector, (1,) * (ndim - 1) + vector.shape)

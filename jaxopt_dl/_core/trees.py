@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_dl._core.numerics import common_dtype, safe_sqrt
 from jaxopt_dl._core.types import Array, PyTree
 
 
@@ -37,19 +38,27 @@ def size(tree: PyTree) -> int:
 
 def squared_norm(tree: PyTree) -> Array:
     """Return the sum of squares of all leaves, accumulated in at least float32."""
-    return sum(
-        (jnp.sum(jnp.square(widen(leaf))) for leaf in jax.tree.leaves(tree)), jnp.zeros(())
-    )
+    sums = [jnp.sum(jnp.square(leaf)) for leaf in _in_one_dtype(tree)]
+    return jnp.sum(jnp.stack(sums)) if sums else jnp.zeros(())
 
 
 def global_norm(tree: PyTree) -> Array:
     """Return the Euclidean norm over all leaves, a scalar.
 
+    It is computed in units of the largest component, so squares neither overflow nor vanish:
+    the norm is finite for every finite tree whose norm fits the dtype. Its derivative at zero
+    is zero.
+
     Examples:
       >>> float(global_norm({"a": jnp.array(3.0), "b": jnp.array(4.0)}))
       5.0
     """
-    return jnp.sqrt(squared_norm(tree))
+    leaves = [leaf for leaf in _in_one_dtype(tree) if leaf.size]
+    if not leaves:
+        return jnp.zeros(())
+    peak = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
+    unit = jax.lax.stop_gradient(jnp.where(peak == 0, jnp.ones_like(peak), peak))
+    return unit * safe_sqrt(squared_norm([leaf / unit for leaf in leaves]))
 
 
 def all_finite(tree: PyTree) -> Array:
@@ -68,3 +77,18 @@ def wide_dtype(leaf: Array | np.dtype) -> np.dtype:
     """Return float32 for half precision, and the dtype of the leaf (or the dtype) otherwise."""
     dtype = jnp.result_type(leaf)
     return np.dtype(np.float32) if dtype.itemsize < 4 else dtype
+
+
+def as_pytree(function: Callable) -> Callable:
+    """Return a function as a pytree: itself if it is one, else without leaves.
+
+    The function is then static data of the tree, so a new closure compiles anew.
+    """
+    plain = jax.tree_util.treedef_is_leaf(jax.tree.structure(function))
+    return jax.tree_util.Partial(function) if plain else function
+
+
+def _in_one_dtype(tree: PyTree) -> list[Array]:
+    """Return all leaves in the dtype that holds each of them, at least float32."""
+    leaves = [widen(leaf) for leaf in jax.tree.leaves(tree)]
+    return [leaf.astype(common_dtype(*leaves)) for leaf in leaves]

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxopt_dl._core.errors import check_choice
+from jaxopt_dl._core.numerics import safe_sqrt
 from jaxopt_dl._core.types import Array, Number, PyTree
 
-from ._moments import average, debias, root
+from ._moments import average, debias
 from ._rule import descend, leafwise, rule
 
 
@@ -123,4 +124,4 @@ def _step(n, gradient, mu, nu, *, bias_correction):
     mean, square = mu, nu
     if bias_correction:
         mean, square = debias(mu, n.b1, n.step), debias(nu, n.b2, n.step)
-    return descend(n, mean / (root(square + n.eps_root) + n.eps)), mu, nu
+    return descend(n, mean / (safe_sqrt(square + n.eps_root) + n.eps)), mu, nu

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import optax
 
@@ -35,23 +36,28 @@ def chain(*transformations: optax.GradientTransformation) -> optax.GradientTrans
       >>> print(updates.round(3))
       [-0.3 -0.4]
     """
-    for place, member in enumerate(transformations):
-        if not isinstance(member, optax.GradientTransformation):
-            fail(
-                "chain",
-                f"argument {place} must be a gradient transformation",
-                f"got {type(member).__name__}",
-                "Pass what a rule such as `sgd(0.1)` returns.",
-                kind=TypeError,
-            )
-    inits = [member.init for member in transformations]
-    members = tuple(
-        (member.update, isinstance(member, optax.GradientTransformationExtraArgs))
-        for member in transformations
-    )
+    members = tuple(as_member("chain", *pair) for pair in enumerate(transformations))
+    inits = [transformation.init for transformation in transformations]
     return optax.GradientTransformationExtraArgs(
         lambda params: tuple(init(params) for init in inits), _update(members)
     )
+
+
+def as_member(who: str, place: int, transformation: Any) -> tuple[Callable, bool]:
+    """Return the update of a transformation and whether it takes extra arguments.
+
+    The update identifies the structure of ours, so the pair is a key for a cache.
+    """
+    if not isinstance(transformation, optax.GradientTransformation):
+        fail(
+            who,
+            f"argument {place} must be a gradient transformation",
+            f"got {type(transformation).__name__}",
+            "Pass what a rule such as `sgd(0.1)` returns.",
+            kind=TypeError,
+        )
+    extra = isinstance(transformation, optax.GradientTransformationExtraArgs)
+    return transformation.update, extra
 
 
 @functools.lru_cache(maxsize=STRUCTURES)

@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxopt_dl._core.trees import wide_dtype, widen
+from jaxopt_dl._core.trees import global_norm, wide_dtype, widen
 from jaxopt_dl._core.types import Array, Number
 
-from ._moments import root
 from ._rule import leafwise, rule
 
 
@@ -89,17 +88,7 @@ def _by_value(n, gradient):
 
 def _by_global_norm(n, updates, slots, params):
     del params
-    norm = _global_norm(updates, n.max_norm.dtype)
+    norm = global_norm(updates).astype(n.max_norm.dtype)
     long = norm > n.max_norm  # False for NaN: the gradient then passes unchanged
-    factor = jnp.where(long, n.max_norm / jnp.where(long, norm, 1), 1)
+    factor = jnp.where(long, n.max_norm / norm, jnp.ones_like(norm))
     return jax.tree.map(lambda g: widen(g) * factor.astype(wide_dtype(g)), updates), slots
-
-
-def _global_norm(updates, dtype) -> Array:
-    """Return the norm over all leaves, computed in units of the largest component."""
-    leaves = [widen(leaf).astype(dtype) for leaf in jax.tree.leaves(updates) if leaf.size]
-    if not leaves:
-        return jnp.zeros((), dtype)
-    peak = jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves]))
-    unit = jax.lax.stop_gradient(jnp.where(peak > 0, peak, 1))
-    return unit * root(jnp.sum(jnp.stack([jnp.sum((leaf / unit) ** 2) for leaf in leaves])))

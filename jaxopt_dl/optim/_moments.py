@@ -16,13 +16,3 @@ def debias(value: Array, decay: Array, step: Array) -> Array:
     `step` counts from 1. The result is a temporary; stored, it would be corrected again.
     """
     return value / (1 - jnp.power(decay, step))
-
-
-def root(value: Array) -> Array:
-    """Return the square root, whose derivative at 0 is 0.
-
-    The derivative of `sqrt` at 0 is infinite, and one gradient that is exactly zero (a dead
-    unit) would turn the gradient through a whole run into NaN.
-    """
-    zero = value == 0
-    return jnp.where(zero, 0, jnp.sqrt(jnp.where(zero, 1, value)))

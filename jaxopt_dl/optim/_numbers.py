@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.errors import check_number, fail, is_traced
+from jaxopt_dl._core.trees import as_pytree
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 _SHARE = {"low": 0.0, "high": 1.0, "high_open": True}
@@ -58,21 +59,19 @@ def stored(value: Any) -> PyTree:
     """
     if not callable(value):
         return jnp.array(value, default_float())
-    if jax.tree_util.treedef_is_leaf(jax.tree.structure(value)):
-        return jax.tree_util.Partial(value)
-    return jax.tree.map(_stored_leaf, value)
+    return jax.tree.map(_stored_leaf, as_pytree(value))
 
 
-def evaluate(hyperparams: dict[str, PyTree], count: Array) -> SimpleNamespace:
+def evaluate(hyperparams: dict[str, PyTree], count: Array, *, step: Array) -> SimpleNamespace:
     """Return every number at this count, and `step`, the count from 1."""
     values = {name: value_at(name, number, count) for name, number in hyperparams.items()}
-    return SimpleNamespace(**values, step=count + 1)
+    return SimpleNamespace(**values, step=step)
 
 
 def value_at(name: str, number: PyTree, count: Array) -> Array:
-    """Return a number, or a schedule's value at `count`, as a scalar."""
+    """Return a number, or a schedule's value at `count`, as a scalar (one per run of a batch)."""
     value = jnp.asarray(number(count) if callable(number) else number)
-    if value.shape != ():
+    if value.shape != count.shape:
         fail(
             f"optim: {name}",
             "a schedule must return one number",

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxopt_dl._core.errors import check_floating, fail
-from jaxopt_dl._core.trees import leaves_with_paths, wide_dtype, widen
+from jaxopt_dl._core.trees import wide_dtype, widen
 from jaxopt_dl._core.types import Array, PyTree
 
+from ._check import check_params, check_state, check_updates
 from ._numbers import cast, check_hyperparam, evaluate, stored
 
 STRUCTURES = 512
@@ -42,8 +42,7 @@ def rule(
         check_hyperparam(who, name, value)
 
     def init(params: PyTree) -> Any:
-        for path, leaf in leaves_with_paths(params):
-            check_floating(who, path or "params", leaf)
+        check_params(who, params)
         return state_type(
             jnp.zeros((), jnp.int32),
             *(jax.tree.map(_zeros, params) for _ in state_type._fields[1:-1]),
@@ -89,36 +88,17 @@ def _update(state_type: type, step: Callable, **options: Any) -> Callable:
 
     def update(updates, state, params=None, **extra):
         del extra
-        if not isinstance(state, state_type):
-            came, advice = f"got {type(state).__name__}", "Pass what `init` returned."
-            fail(who, f"`state` must be a {state_type.__name__}", came, advice, kind=TypeError)
+        check_state(who, state, state_type)
         slots = state[1:-1]
-        _check_updates(who, updates, params, slots)
-        numbers = evaluate(state.hyperparams, state.count)
+        check_updates(who, updates, params, slots)
+        count = optax.safe_increment(state.count)
+        numbers = evaluate(state.hyperparams, state.count, step=count)
         changed, slots = step(numbers, updates, slots, params, **options)
-        changed = jax.tree.map(lambda new, old: new.astype(old.dtype), changed, updates)
-        return changed, state_type(optax.safe_increment(state.count), *slots, state.hyperparams)
+        changed = jax.tree.map(lambda new, old: new.astype(jnp.result_type(old)), changed, updates)
+        return changed, state_type(count, *slots, state.hyperparams)
 
     return update
 
 
 def _zeros(leaf: Array) -> Array:
     return jnp.zeros(np.shape(leaf), wide_dtype(leaf))
-
-
-def _check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple) -> None:
-    """Check that gradients fit the parameters, so that nothing is broadcast by accident."""
-    for path, leaf in leaves_with_paths(updates):
-        check_floating(who, path or "updates", leaf)
-    for name, tree in (("params", params), ("the state", slots[0] if slots else None)):
-        if tree is not None and _shapes(tree) != _shapes(updates):
-            rule, came = f"`updates` must have the leaves and shapes of {name}", ""
-            for path in sorted(_shapes(tree).items() ^ _shapes(updates).items()):
-                here, there = (_shapes(t).get(path[0], "nothing") for t in (updates, tree))
-                came = f"got {here} for `{path[0]}` where {name} has {there}"
-                break
-            fail(who, rule, came, "Pass gradients of the parameters that `init` saw.")
-
-
-def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
-    return {path: tuple(np.shape(leaf)) for path, leaf in leaves_with_paths(tree)}

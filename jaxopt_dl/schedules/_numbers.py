@@ -31,13 +31,18 @@ def as_float(value: Number) -> Array:
     return jnp.asarray(value, jnp.result_type(float))
 
 
+def as_count(value: Number) -> Array:
+    """Return a count or a length as an int32 scalar."""
+    return jnp.asarray(value, jnp.int32)
+
+
 def periods(count: Number, steps: Number, *, staircase: bool = False) -> Array:
     """Return how many times `steps` went by at `count`: whole times only, if `staircase`.
 
     The division is then one of integers, because a rounded quotient could move a stair.
     """
     if staircase:
-        return as_float(jnp.asarray(count, jnp.int32) // jnp.asarray(steps, jnp.int32))
+        return as_float(as_count(count) // as_count(steps))
     return as_float(count) / as_float(steps)
 
 
