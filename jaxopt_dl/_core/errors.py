@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 from typing import Any, NoReturn
 
 import jax
+import jax.core
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -59,9 +61,7 @@ def check_number(
     ):
         fail(who, f"`{name}` must be a number", f"got {_show(value)}", advice, kind=TypeError)
     if isinstance(value, np.ndarray | np.generic | jax.Array):
-        if not (
-            np.issubdtype(value.dtype, np.integer) or jax.numpy.issubdtype(value.dtype, np.floating)
-        ):
+        if not (np.issubdtype(value.dtype, np.integer) or jnp.issubdtype(value.dtype, np.floating)):
             came = f"got an array of dtype {value.dtype}"
             fail(who, f"`{name}` must be a real number", came, advice, kind=TypeError)
         if value.shape != ():
@@ -86,7 +86,9 @@ def check_integer(who: str, name: str, value: Any, *, low: int | None = None) ->
     """
     least = "an integer" if low is None else f"an integer of at least {low}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        fail(who, f"`{name}` must be {least}", f"got {_show(value)}", "Pass an int.", kind=TypeError)
+        fail(
+            who, f"`{name}` must be {least}", f"got {_show(value)}", "Pass an int.", kind=TypeError
+        )
     if low is not None and value < low:
         fail(who, f"`{name}` must be at least {low}", f"got {value}", f"Pass {low} or more.")
 
@@ -164,8 +166,8 @@ def check_floating(who: str, name: str, value: Any) -> None:
     Raises:
       TypeError: naming the dtype that came.
     """
-    dtype = jax.numpy.result_type(value)
-    if not jax.numpy.issubdtype(dtype, np.floating):
+    dtype = jnp.result_type(value)
+    if not jnp.issubdtype(dtype, np.floating):
         advice = "Convert it first, for example with `.astype(jnp.float32)`."
         rule = f"`{name}` must hold floating-point numbers"
         fail(who, rule, f"got dtype {dtype}", advice, kind=TypeError)
@@ -180,7 +182,7 @@ def check_key(who: str, key: Any) -> None:
     """
     advice = "Pass `key=jax.random.key(seed)`."
     dtype = getattr(key, "dtype", None)
-    if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
         if key.shape != ():
             rule = "`key` must be one PRNG key"
             fail(who, rule, f"got {key.shape} of them", "Use vmap for several keys.")
@@ -190,9 +192,7 @@ def check_key(who: str, key: Any) -> None:
         fail(who, "`key` must be a PRNG key", f"got {_show(key)}", advice, kind=TypeError)
 
 
-def check_known_keys(
-    who: str, name: str, keys: Collection[str], allowed: Collection[str]
-) -> None:
+def check_known_keys(who: str, name: str, keys: Collection[str], allowed: Collection[str]) -> None:
     """Check that every key of a mapping is an allowed one.
 
     Raises:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxopt_dl import data as data_tools
 from jaxopt_dl._core.errors import check_integer, fail
 from jaxopt_dl._core.types import Array, Batch, Objective, PyTree
 
+from ._history import shortest
 from ._state import own
 from ._validate import as_arrays, check_objective
 
@@ -24,7 +26,9 @@ def take(data: Batch, indices: Array, mask: Array) -> dict[str, Array]:
 def add_to_sums(sums: dict[str, Array], values: dict[str, Array], weight: Array) -> dict:
     """Add a batch's weighted means to running sums of weight and of weight times value."""
     weight = weight.astype(sums["weight"].dtype)
-    totals = {name: sums[name] + weight * value.astype(weight.dtype) for name, value in values.items()}
+    totals = {
+        name: sums[name] + weight * value.astype(weight.dtype) for name, value in values.items()
+    }
     return totals | {"weight": sums["weight"] + weight}
 
 
@@ -89,7 +93,7 @@ def evaluate(
     params, state = own(params), own(state)
     check_objective("evaluate", objective, params, state, arrays)
     metrics = _evaluate(objective, params, state, arrays, batch_size)
-    return {name: float(value) for name, value in metrics.items()}
+    return {name: shortest(np.asarray(value)) for name, value in metrics.items()}
 
 
 def predict(

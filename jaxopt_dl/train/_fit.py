@@ -5,6 +5,7 @@ from typing import Literal
 
 import optax
 
+from jaxopt_dl import data as data_tools
 from jaxopt_dl._core.errors import check_choice, check_integer, check_key, fail
 from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
 
@@ -97,15 +98,16 @@ def fit(
     stopping = _choose_stopping(stopping, dev_arrays, metric_names)
     if remainder is None:
         remainder = "mask" if isinstance(objective, Supervised) else "drop"
-    plan = Plan(
-        objective, None, stopping.monitor, stopping.maximize, batch_size, remainder == "drop"
-    )
-    steps_per_epoch = plan.steps_per_epoch(len(next(iter(arrays.values()))))
+    drop_last = remainder == "drop"
+    rows = len(next(iter(arrays.values())))
+    steps_per_epoch = data_tools.num_batches(rows, batch_size, drop_last=drop_last)
     total_steps = epochs * steps_per_epoch
     optimizer = _build(optimizer, RunLength(total_steps, steps_per_epoch))
     run = begin_run(params, state, optimizer.init(params), stopping.init(), metric_names, key)
     display = choose_progress(progress, epochs, steps_per_epoch)
-    plan = plan._replace(update=optimizer.update)
+    plan = Plan(
+        objective, optimizer.update, stopping.monitor, stopping.maximize, batch_size, drop_last
+    )
     return drive(plan, run, arrays, dev_arrays, total_steps, display)
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import pathlib
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
-Row = dict[str, float | int | None]
+Row: TypeAlias = dict[str, Any]
 
 
 class History:
@@ -59,3 +60,11 @@ class History:
         """Write one JSON object per line; NaN and infinities as JSON's usual extension."""
         text = "".join(json.dumps(row) + "\n" for row in self._rows)
         pathlib.Path(path).write_text(text, encoding="utf-8")
+
+
+def shortest(value: np.floating | np.ndarray) -> float:
+    """Return the float whose decimal form is the shortest that is this float32.
+
+    So 0.1 reads 0.1 and not 0.10000000149011612; converted back it is the same float32.
+    """
+    return float(str(value))

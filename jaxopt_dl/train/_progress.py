@@ -59,6 +59,7 @@ class Lines:
         self._every = max(1, epochs // LINES_PER_RUN)
         self._started = self._printed = time.monotonic()
         self._last: Row = {}
+        self._shown = True
 
     def compiling(self) -> None:
         print("compiling ...", flush=True)
@@ -72,19 +73,20 @@ class Lines:
         left = seconds_left(step, self._epochs * self._steps_per_epoch, now - self._started)
         for row in rows:
             self._last = row
+            self._shown = False
             if row["epoch"] in (1, self._epochs) or row["epoch"] % self._every == 0:
                 self._print(f"epoch {row['epoch']}/{self._epochs}  {describe(row)}  {left}")
         if now - self._printed > 10:
             self._print(f"step {step}/{self._epochs * self._steps_per_epoch}  {left}")
 
     def finished(self, outcome: Outcome) -> None:
-        if self._last:
-            print(f"epoch {self._last['epoch']}/{self._epochs}  {describe(self._last)}")
+        if not self._shown:
+            self._print(f"epoch {self._last['epoch']}/{self._epochs}  {describe(self._last)}")
         print(outcome.value, flush=True)
 
     def _print(self, line: str) -> None:
         print(line, flush=True)
-        self._printed = time.monotonic()
+        self._printed, self._shown = time.monotonic(), True
 
 
 class Bar:

@@ -10,7 +10,7 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Batch, Outcome, PyTree
 
 from ._engine import Plan, Report, advance
-from ._history import History, Row
+from ._history import History, Row, shortest
 from ._progress import Progress
 from ._state import RunState, TrainState
 
@@ -47,7 +47,6 @@ class FitResult:
     compile_seconds: float
     run_seconds: float
     run: RunState = dataclasses.field(repr=False)
-
 
 
 def drive(
@@ -128,11 +127,20 @@ def _rows(run: RunState, report: Report, steps_per_epoch: int) -> list[Row]:
     rows = []
     for index in range(int(count)):
         epoch = finished + index + 1
-        row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch, "learning_rate": None}
-        # The shortest decimal that is this float32, rather than its expansion as a float64.
-        row |= {name: float(str(values[index])) for name, values in columns.items()}
-        rows.append(row)
+        row: Row = {"epoch": epoch, "step": epoch * steps_per_epoch}
+        row |= {name: shortest(columns[name][index]) for name in sorted(columns, key=_place)}
+        rows.append({**row, "learning_rate": row.get("learning_rate")})
     return rows
+
+
+def _place(column: str) -> tuple[bool, bool, bool, str]:
+    """Order columns: training before dev, the loss before the parts and metrics, then the rate."""
+    return (
+        column == "learning_rate",
+        column.startswith("dev_"),
+        not column.endswith("_loss") or column.endswith("_data_loss"),
+        column,
+    )
 
 
 def _last_finite(

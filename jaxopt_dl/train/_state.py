@@ -91,9 +91,7 @@ def begin_run(
     streams = keys.streams(key)
     train = TrainState(params, model_state, opt_state, jnp.zeros((), jnp.int32), streams.model)
     sums = {name: jnp.zeros((), float) for name in [*metric_names, "weight"]}
-    return RunState(
-        train, streams.order, sums, stopping, (params, model_state), jnp.array(True)
-    )
+    return RunState(train, streams.order, sums, stopping, (params, model_state), jnp.array(True))
 
 
 def own(tree: PyTree) -> PyTree:

@@ -38,8 +38,6 @@ def as_arrays(who: str, name: str, data: Any) -> dict[str, Array]:
     if 0 in sizes.values():
         rule = f"`{name}` must hold at least one row"
         fail(who, rule, "got an empty set", "Check how it was split or loaded.")
-    for key, values in arrays.items():
-        data_tools.check_finite(f"{who}: `{name}[{key!r}]`", values)
     if "weight" in arrays:
         _check_weight(who, name, arrays["weight"], next(iter(sizes.values())))
     return {key: jnp.asarray(values) for key, values in arrays.items()}
@@ -60,6 +58,7 @@ def check_objective(
     rows = {name: values[:1] for name, values in data.items()}
     batch = {"weight": jnp.ones((1,), float), "mask": jnp.ones((1,), bool)} | rows
     key = jax.random.key(0)
+    metrics: dict[str, jax.ShapeDtypeStruct] = {}
     for training in (True, False):
         result = jax.eval_shape(
             lambda p, s, b, k, mode=training: objective(
@@ -70,7 +69,12 @@ def check_objective(
             batch,
             key,
         )
-        metrics = _check_result(who, result, state)
+        found = _check_result(who, result, state)
+        if not training and found.keys() != metrics.keys():
+            rule = "the objective must return the same metrics in training and in evaluation"
+            came = f"got {sorted(metrics)} and {sorted(found)}"
+            fail(who, rule, came, "Return every metric in both modes.")
+        metrics = found
     check = getattr(objective, "check", None)
     if check is not None:
         check(params, state, data)
@@ -78,11 +82,9 @@ def check_objective(
 
 
 def _numeric(who: str, name: str, values: Any) -> np.ndarray:
+    data_tools.check_finite(who, name, values)
     array = np.asarray(values)
     kind = array.dtype
-    if not (jnp.issubdtype(kind, np.number) or kind == np.bool_):
-        rule = f"`{name}` must be an array of numbers"
-        fail(who, rule, f"got dtype {kind}", "Encode text as integers first.", kind=TypeError)
     if array.ndim == 0:
         fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
     if np.issubdtype(kind, np.integer) and array.size:
