@@ -1,0 +1,85 @@
+"""Many values of the function at once: vmapped along directions, in chunks that fit memory.
+
+A direction is a range of the flat vector. The entries of the range move by `step` times their
+own unit (scale and sign); one entry is a coordinate direction, several are a masked random one.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core.types import Array
+
+LARGEST_CHUNK = 512
+
+
+class Moves(NamedTuple):
+    """Where to evaluate: each field is `(n,)`.
+
+    Attributes:
+      low: first moved entry of the flat vector.
+      high: one past the last.
+      step: factor on the unit of every moved entry.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    step: np.ndarray
+
+
+class Evaluator:
+    """Evaluates a function of a flat vector at many displaced points.
+
+    Attributes:
+      calls: how many values were computed so far.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Array], Array],
+        width: int,
+        memory: int,
+        on_progress: Callable[[int], None] = lambda done: None,
+    ):
+        """Compile lazily.
+
+        Args:
+          function: scalar function of a `(size,)` vector.
+          width: how many float64 numbers one evaluation holds.
+          memory: bytes one chunk may take.
+          on_progress: called with the number of values after every chunk.
+        """
+        self.calls = 0
+        self._chunk = int(np.clip(memory // (8 * width), 1, LARGEST_CHUNK))
+        self._on_progress = on_progress
+        self._batched = jax.jit(jax.vmap(_displaced(function), in_axes=(None, None, 0, 0, 0)))
+
+    def values(self, point: np.ndarray, unit: np.ndarray, moves: Moves) -> np.ndarray:
+        """Return the `(n,)` values at `point` displaced by each move."""
+        total = moves.step.shape[0]
+        chunk = self._chunk if total > 16 else min(16, self._chunk)
+        flat, unit = jnp.asarray(point), jnp.asarray(unit)
+        found = np.empty(total)
+        for start in range(0, total, chunk):
+            piece = [_padded(column[start : start + chunk], chunk) for column in moves]
+            out = np.asarray(self._batched(flat, unit, *piece))
+            found[start : start + chunk] = out[: total - start]
+            self.calls += min(chunk, total - start)
+            self._on_progress(self.calls)
+        return found
+
+
+def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:
+    def at(flat: Array, unit: Array, low: Array, high: Array, step: Array) -> Array:
+        position = jnp.arange(flat.shape[0])
+        moved = (position >= low) & (position < high)
+        return function(flat + jnp.where(moved, step * unit, jnp.zeros_like(unit)))
+
+    return at
+
+
+def _padded(column: np.ndarray, length: int) -> np.ndarray:
+    return np.pad(column, (0, length - column.shape[0]), mode="edge")

@@ -1,0 +1,72 @@
+"""How noisy the function is, measured and not assumed.
+
+Values at equally spaced points are differenced until the smooth part is gone; what is left is
+noise: rounding, float32 inside, the tolerance of an inner solver. Points lie on one side of
+the parameters at a time, because a kink at the parameters themselves is no noise.
+"""
+
+import math
+
+import numpy as np
+
+from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
+
+UNIT_ROUNDOFF = 2.0**-53
+POINTS = 9
+FINE = (-20, -30)
+"""Spacings, exponents of two; one alone would miss staircases finer than itself."""
+COARSE = (-8, -12)
+"""Further spacings for programs that iterate until converged: their jumps are rare."""
+STIFF = 0.05
+"""Above this share of the range, differences are the function itself, badly sampled."""
+
+
+def measure(
+    evaluator: Evaluator,
+    point: np.ndarray,
+    directions: np.ndarray,
+    *,
+    roundoff: float,
+    iterative: bool,
+) -> tuple[float, float]:
+    """Return the value at `point` and the size of the noise around it.
+
+    Args:
+      evaluator: of the function.
+      point: `(size,)`.
+      directions: `(n, size)`, random directions scaled to the parameters.
+      roundoff: unit roundoff of the narrowest floating type the function computes in.
+      iterative: whether the function repeats something until it has converged.
+
+    Returns:
+      The value, and the standard deviation of the noise, both in units of the loss.
+    """
+    spacings = 2.0 ** np.asarray(FINE + COARSE if iterative else FINE)
+    steps = np.multiply.outer(spacings, np.arange(1, POINTS + 1)).ravel()
+    steps = np.concatenate([[0.0], steps, -steps])
+    zeros = np.zeros(steps.size, np.int64)
+    moves = Moves(zeros, zeros + point.size, steps)
+    rows = np.stack([evaluator.values(point, unit, moves) for unit in directions])
+    value = float(rows[0, 0])
+    size = max(abs(value), np.finfo(float).tiny)
+    sequences = rows[:, 1:].reshape(-1, spacings.size, POINTS)
+    found = [
+        np.median([_noise_of(sequence, 1e3 * roundoff * size) for sequence in sequences[:, i]])
+        for i in range(spacings.size)
+    ]
+    return value, float(max(2 * roundoff * size, *found))
+
+
+def _noise_of(sequence: np.ndarray, believable: float) -> float:
+    """Return the noise of one sequence; the smallest over the orders is freest of the signal."""
+    if not np.all(np.isfinite(sequence)):
+        return 0.0
+    noise = min(_spread(np.diff(sequence, order), order) for order in range(4, POINTS - 1))
+    stiff = noise > STIFF * np.ptp(sequence) and noise > believable
+    return 0.0 if stiff else noise
+
+
+def _spread(differences: np.ndarray, order: int) -> float:
+    """Undo the growth of independent noise under differencing: its variance gains (2k)!/k!^2."""
+    growth = math.comb(2 * order, order)
+    return float(np.sqrt(np.mean(differences**2) / growth))

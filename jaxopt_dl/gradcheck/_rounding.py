@@ -1,0 +1,38 @@
+"""How far rounding alone moves a gradient: measured by moving the parameters by rounding errors.
+
+A gradient computed stably changes no more than this between two correct ways to compute it.
+"""
+
+import numpy as np
+
+from jaxopt_dl.gradcheck._subject import Gradient
+
+SAMPLES = 3
+SAFETY = 16.0
+"""A few samples underestimate the worst case."""
+
+
+def of_gradient(
+    gradient: Gradient,
+    point: np.ndarray,
+    value: np.ndarray,
+    random: np.random.Generator,
+    roundoff: float = 2.0**-53,
+) -> np.ndarray:
+    """Return a bound on the rounding error of every entry, `(size,)`.
+
+    Args:
+      gradient: function of the flat vector.
+      point: where it was evaluated, `(size,)`.
+      value: the gradient there, `(size,)`.
+      random: source of the displacements.
+      roundoff: unit roundoff of the narrowest type the function computes in.
+    """
+    change = np.zeros_like(value)
+    with np.errstate(all="ignore"):
+        for _ in range(SAMPLES):
+            nearby = point * (1 + 4 * roundoff * random.choice([-1.0, 1.0], point.shape))
+            change = np.fmax(change, np.abs(gradient(nearby) - value))
+        size = np.where(np.isfinite(value), np.abs(value), 0.0)
+    typical = np.sqrt(np.mean(size**2))
+    return SAFETY * change + 64 * roundoff * size + roundoff * typical
