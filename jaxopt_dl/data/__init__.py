@@ -16,6 +16,7 @@ from ._dataset import Dataset
 from ._files import load, load_npz
 from ._normalize import Normalizer, denormalize, fit_normalizer, normalize
 from ._split import split, suggest_split
+from ._standard_error import error_rate_stderr
 
 __all__ = [
     "Batches",
@@ -24,6 +25,7 @@ __all__ = [
     "check_finite",
     "denormalize",
     "epoch_batches",
+    "error_rate_stderr",
     "estimate_batch_bytes",
     "fit_normalizer",
     "iid_batches",

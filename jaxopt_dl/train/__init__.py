@@ -5,6 +5,7 @@ from jaxopt_dl._core.types import Aux, Objective, Outcome, RunLength
 from ._evaluate import evaluate, predict
 from ._fit import fit
 from ._history import History
+from ._params_file import load_params, save_params
 from ._progress import Progress
 from ._run import FitResult
 from ._state import StepInfo, TrainState
@@ -28,7 +29,9 @@ __all__ = [
     "early_stopping",
     "evaluate",
     "fit",
+    "load_params",
     "make_step",
     "predict",
+    "save_params",
     "supervised",
 ]
