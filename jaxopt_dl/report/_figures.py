@@ -9,7 +9,7 @@ from ._history import Series
 from ._svg import FIRST, INK, QUIET, SECOND, draw
 from ._text import elide
 
-CURVE_SIZE = (380, 250)
+CURVE_SIZE = (360, 245)
 NAMED_CLASSES = 25
 NUMBERED_CLASSES = 16
 _BLUE, _ORANGE = (0 / 255, 114 / 255, 178 / 255), (213 / 255, 94 / 255, 0 / 255)
@@ -139,7 +139,7 @@ def confusion_matrix(
         if classes <= NUMBERED_CLASSES:
             _write_counts(axes, counts)
 
-    return draw(paint, size=(380, 370), prefix=prefix, description=description)
+    return draw(paint, size=(360, 352), prefix=prefix, description=description)
 
 
 def _cells(counts: np.ndarray) -> np.ndarray:
@@ -201,4 +201,4 @@ def features(
         axes.set_ylabel("value")
         axes.tick_params(length=0)
 
-    return draw(paint, size=(170, 140), prefix=prefix, description=description)
+    return draw(paint, size=(140, 120), prefix=prefix, description=description)

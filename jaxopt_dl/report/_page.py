@@ -3,11 +3,11 @@
 import functools
 import json
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 from jaxopt_dl._core.errors import require
+from jaxopt_dl._core.files import writable_file, write_atomically
 
 from ._curves import learning_curves
 from ._evidence import EXAMPLES_SHOWN, cards, class_rows, confusion
@@ -62,8 +62,7 @@ def render_page(page: RunPage) -> str:
 def write_page(path: str | os.PathLike[str], page: RunPage) -> None:
     """Write the page of a run to a file, whole or not at all.
 
-    The page goes to a neighbor of the file first, which then takes its name, so that a reader
-    never sees half a page and an interruption keeps the previous one.
+    A reader never sees half a page, and an interruption keeps the previous one.
 
     Args:
       path: the file, such as `runs/first/report.html`; its folder must exist.
@@ -71,7 +70,9 @@ def write_page(path: str | os.PathLike[str], page: RunPage) -> None:
 
     Raises:
       ModuleNotFoundError: if matplotlib or jinja2 is missing, with the command that installs it.
-      OSError: if the folder does not exist or cannot be written.
+      FileNotFoundError: if the folder does not exist.
+      IsADirectoryError: if `path` is a folder.
+      OSError: if the folder cannot be written or the disk is full.
 
     Examples:
       >>> import tempfile
@@ -83,14 +84,8 @@ def write_page(path: str | os.PathLike[str], page: RunPage) -> None:
       >>> with tempfile.TemporaryDirectory() as folder:
       ...     write_page(f"{folder}/report.html", page)
     """
-    html = render_page(page)
-    target = pathlib.Path(path)
-    neighbor = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        neighbor.write_text(html, encoding="utf-8", newline="\n")
-        neighbor.replace(target)
-    finally:
-        neighbor.unlink(missing_ok=True)
+    target = writable_file("write_page", path)
+    write_atomically(target, [render_page(page).encode("utf-8")])
 
 
 def verdict(page: RunPage) -> str:

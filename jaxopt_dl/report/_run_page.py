@@ -20,6 +20,10 @@ class Example(NamedTuple):
       true: index of the true class.
       predicted: index of the class the model chose.
       probability: what the model gave to `predicted`, in [0, 1].
+
+    Examples:
+      >>> Example(np.zeros((8, 8)), true=3, predicted=5, probability=0.98).predicted
+      5
     """
 
     inputs: np.ndarray
