@@ -14,13 +14,15 @@ _DIGITS = "digits"
 def load_bundled(name: str) -> Dataset:
     """Load one of scikit-learn's bundled data sets.
 
-    | name | examples | features | target |
-    |---|---|---|---|
-    | breast_cancer | 569 | 30 | 2 classes |
-    | diabetes | 442 | 10 | a number from 25 to 346 |
-    | digits | 1797 | 64, pictures of 8 x 8 | 10 classes |
-    | iris | 150 | 4 | 3 classes |
-    | wine | 178 | 13 | 3 classes |
+    =============  ========  =====================  =======================
+    name           examples  features               target
+    =============  ========  =====================  =======================
+    breast_cancer  569       30                     2 classes
+    diabetes       442       10                     a number from 25 to 346
+    digits         1797      64, pictures of 8 x 8  10 classes
+    iris           150       4                      3 classes
+    wine           178       13                     3 classes
+    =============  ========  =====================  =======================
 
     Values come as they are, except that digits are divided by 16, so that pixels lie in [0, 1].
 

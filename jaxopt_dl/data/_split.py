@@ -23,7 +23,7 @@ _EVEN, _LARGER_DEV = "even", "larger_dev"
 def split(
     key: Key, n: int, fractions: Sequence[float], *, labels: ArrayLike | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Divide the indices `0 .. n-1` at random into disjoint parts.
+    """Divide the indices 0 to n - 1 at random into disjoint parts.
 
     Train fits, dev compares models and tunes them, test measures the chosen one once. Leave the
     third out where no unbiased final estimate is needed.

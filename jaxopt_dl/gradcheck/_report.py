@@ -79,7 +79,7 @@ class Cause(NamedTuple):
 
     @property
     def location(self) -> str:
-        """`file:line`, as editors link it."""
+        """Return file and line with a colon between them, as editors link them."""
         return f"{self.file}:{self.line}" if self.file else "an unknown place"
 
 

@@ -1,0 +1,85 @@
+"""Sphinx configuration: MyST pages, docstrings as they are, nothing fetched from outside.
+
+Set `JAXOPT_DL_INTERSPHINX=1` to link names of jax and optax to their own pages, which needs a
+network. Without it a build needs none, and a built page asks for none.
+"""
+
+import inspect
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from jaxopt_dl import __version__  # noqa: E402
+
+project = "jaxopt_dl"
+author = "The jaxopt_dl authors"
+copyright = "the jaxopt_dl authors"
+release = version = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+exclude_patterns = ["_build", "README.md"]
+default_role = "py:obj"
+
+if os.environ.get("JAXOPT_DL_INTERSPHINX"):
+    extensions.append("sphinx.ext.intersphinx")
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "jax": ("https://docs.jax.dev/en/latest", None),
+        "optax": ("https://optax.readthedocs.io/en/latest", None),
+    }
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autosummary_generate = False
+autodoc_member_order = "bysource"
+# The docstrings say what every argument is; the signature stays readable without its types.
+autodoc_typehints = "none"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "jaxopt_dl"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+html_show_sourcelink = False
+html_copy_source = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
+
+
+def _formulas_as_code(app, what, name, obj, options, lines):
+    """Turn the indented lines before the first section of a docstring into a code block."""
+    del app, what, name, obj, options
+    result, inside = [], False
+    for index, line in enumerate(lines):
+        if line.endswith(":") and line[:-1] in {"Args", "Attributes", "Returns", "Examples"}:
+            result += lines[index:]
+            break
+        indented = line.startswith("    ")
+        if indented and not inside and not (result and result[-1].strip()):
+            result += [".. code-block:: text", ""]
+        inside = indented or (inside and not line)
+        result.append(line)
+    lines[:] = result
+
+
+def _skip_fields(app, what, name, obj, skip, options):
+    """Leave out the fields of named tuples, which their class describes."""
+    del app, what, name, options
+    return True if type(obj).__name__ == "_tuplegetter" else skip or None
+
+
+def setup(app):
+    """Register the two hooks above; the first runs before napoleon reads the docstring."""
+    app.connect("autodoc-process-docstring", _formulas_as_code, priority=400)
+    app.connect("autodoc-skip-member", _skip_fields)
