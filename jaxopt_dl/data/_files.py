@@ -3,7 +3,6 @@
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,7 +106,7 @@ def _read_arrays(who: str, path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             missing = {"x", "y"} - set(archive.files)
-            arrays: dict[str, Any] = {} if missing else {n: archive[n] for n in ("x", "y")}
+            arrays = {} if missing else {n: np.asarray(archive[n]) for n in ("x", "y")}
     except Exception as error:  # damage shows as any of a dozen exceptions of zip, zlib and NumPy
         advice = "Write it again with `np.savez(path, x=x, y=y)`."
         fail(
