@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ._text import number, words
+from ._text import cell, words
 
 ROWS_SHOWN = 200
 History = Sequence[Mapping[str, Any]]
@@ -74,7 +74,7 @@ def table(history: History, best: int | None) -> list[list[str]]:
     last = len(history) - 1
     names = columns(history)
     return [
-        [number(row.get(name)) for name in names]
+        [cell(row.get(name)) for name in names]
         for index, row in enumerate(history)
         if index % stride == 0 or index == last or row["epoch"] == best
     ]
@@ -97,7 +97,7 @@ def milestones(history: History, best: int | None) -> Milestones:
     return Milestones(
         [titles[row["epoch"]] for row in shown],
         [
-            (words(name), [number(row.get(name)) for row in shown])
+            (words(name), [cell(row.get(name)) for row in shown])
             for name in columns(history)
             if name != "epoch"
         ],

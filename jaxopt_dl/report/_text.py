@@ -4,6 +4,9 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
+
+import numpy as np
 
 DASH, MINUS, CROSS = "\u2013", "\u2212", "\u00d7"
 
@@ -40,23 +43,37 @@ def elide(text: object, width: int) -> str:
     return line[: width - 1 - tail] + "…" + line[len(line) - tail :]
 
 
-def number(value: float | None) -> str:
-    """Write a number with four significant digits; None, which was not measured, as a dash.
+def number(value: Any) -> str:
+    """Write a number in a sentence: four significant digits at most; None, not measured, as a dash.
 
     Examples:
-      >>> number(0.0312345), number(1800), number(None), number(float("nan"))
-      ('0.03123', '1800', '–', 'NaN')
+      >>> number(0.03), number(1800), number(None), number(float("nan"))
+      ('0.03', '1800', '–', 'NaN')
     """
+    return _digits(value, ".4g")
+
+
+def cell(value: Any) -> str:
+    """Write a number in a column: always four significant digits, so that columns align.
+
+    Examples:
+      >>> cell(0.03), cell(1800)
+      ('0.03000', '1800')
+    """
+    return _digits(value, "#.4g")
+
+
+def _digits(value: Any, form: str) -> str:
     if value is None:
         return DASH
-    value = float(value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "∞" if value > 0 else MINUS + "∞"
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value)).replace("-", MINUS)
-    return f"{value:.4g}".replace("-", MINUS)
+    plain = np.asarray(value).item()
+    if isinstance(plain, int):
+        text = str(plain)
+    elif math.isnan(plain):
+        text = "NaN"
+    else:
+        text = f"{plain:{form}}".replace("inf", "∞").removesuffix(".")
+    return text.replace("-", MINUS)
 
 
 def words(column: str) -> str:

@@ -47,6 +47,8 @@ def test_eliding_keeps_what_tells_names_apart():
     ("value", "shown"),
     [
         (0.0, "0"),
+        (np.int64(12345), "12345"),
+        (np.float32(0.1), "0.1"),
         (-2, "\u22122"),
         (0.97912, "0.9791"),
         (1.5e-7, "1.5e\u221207"),
@@ -54,13 +56,22 @@ def test_eliding_keeps_what_tells_names_apart():
         (-float("inf"), "\u2212∞"),
         (float("nan"), "NaN"),
         (None, "\u2013"),
-        (123456.0, "123456"),
+        (123456.0, "1.235e+05"),
     ],
 )
-def test_numbers_are_short_and_aligned(value, shown: str):
+def test_numbers_in_sentences_are_short(value, shown: str):
     assert _text.number(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.999, "0.9990"), (1.0, "1.000"), (4321.0, "4321"), (17, "17"), (3e-3, "0.003000")],
+)
+def test_numbers_in_columns_have_the_same_digits(value, shown: str):
+    assert _text.cell(value) == shown
+
+
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 30)))
 def test_ranges_name_exactly_the_integers_given(integers: set[int]):
     listed = _text.ranges(sorted(integers))
