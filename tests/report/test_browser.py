@@ -28,7 +28,7 @@ BOXES = """selector => [...document.querySelectorAll(selector)].map(element => {
     return [box.left, box.right, box.width, box.height];
 })"""
 OPEN = "open => document.querySelectorAll('details').forEach(d => d.open = open)"
-INK = "getComputedStyle(document.querySelector('figure svg text')).fill"
+INKS = "[...document.querySelectorAll('figure svg text')].map(t => getComputedStyle(t).fill)"
 PAPER = "getComputedStyle(document.body).backgroundColor"
 
 
@@ -123,8 +123,10 @@ def test_the_page_never_scrolls_sideways(visit: Visit, opened: bool):
 
 
 def test_figures_follow_the_color_scheme(visit: Visit):
-    ink, paper = (sum(map(int, _rgb(visit.page.evaluate(code)))) for code in (INK, PAPER))
-    assert (ink < paper) == (visit.scheme == "light")
+    paper = _brightness(visit.page.evaluate(PAPER))
+    inks = [_brightness(ink) for ink in visit.page.evaluate(INKS)]
+    assert all((ink < paper) == (visit.scheme == "light") for ink in inks)
+    assert min(abs(ink - paper) for ink in inks) > 300
 
 
 def test_text_in_figures_is_readable(visit: Visit):
@@ -140,8 +142,9 @@ def test_a_page_on_paper_is_light(visit: Visit):
     visit.page.emulate_media(media="print")
     paper = visit.page.evaluate(PAPER)
     visit.page.emulate_media(media="screen")
-    assert _rgb(paper) == ["255", "255", "255"]
+    assert _brightness(paper) == 3 * 255
 
 
-def _rgb(color: str) -> list[str]:
-    return color.removeprefix("rgb(").removesuffix(")").split(", ")
+def _brightness(color: str) -> int:
+    """Red plus green plus blue of `rgb(r, g, b)`, 0 to 765."""
+    return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(", ")))
