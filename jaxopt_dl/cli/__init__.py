@@ -1,4 +1,4 @@
-"""The command line: `jaxopt-dl demo`, `jaxopt-dl train`. Importing it imports neither jax nor tyro."""
+"""The command line, `jaxopt-dl demo` and `jaxopt-dl train`; importing it imports no jax."""
 
 from ._main import main
 

@@ -83,7 +83,9 @@ def build_optimizer(config: Config) -> Callable[[RunLength], optax.GradientTrans
     """Return what `fit` takes as `optimizer`; bad numbers are refused at once."""
     rule = OPTIMIZERS[config.optimizer.kind]
     decay = SCHEDULES[config.schedule.kind]
-    rule_numbers = _numbers("optimizer", config.optimizer, rule, shared=("learning_rate", "clip_norm"))
+    rule_numbers = _numbers(
+        "optimizer", config.optimizer, rule, shared=("learning_rate", "clip_norm")
+    )
     decay_numbers = _numbers("schedule", config.schedule, decay)
     limit = config.optimizer.clip_norm
 

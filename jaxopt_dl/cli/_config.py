@@ -48,7 +48,12 @@ class Model:
     hidden: tuple[Count, ...] = (64,)
     activation: Literal["relu", "leaky_relu", "tanh", "sigmoid", "selu"] = "relu"
     initializer: Literal[
-        "he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "lecun_uniform"
+        "he_normal",
+        "he_uniform",
+        "xavier_normal",
+        "xavier_uniform",
+        "lecun_normal",
+        "lecun_uniform",
     ] = "he_normal"
     batch_norm: bool = False
     keep_prob: Annotated[float, Range(low=0, high=1, low_open=True)] = 1.0
@@ -88,9 +93,9 @@ class Schedule:
       final: for linear and cosine: the learning rate at the end of the last epoch.
     """
 
-    kind: Literal[
-        "constant", "inverse_time", "exponential", "inverse_sqrt", "linear", "cosine"
-    ] = "constant"
+    kind: Literal["constant", "inverse_time", "exponential", "inverse_sqrt", "linear", "cosine"] = (
+        "constant"
+    )
     rate: Positive = 0.95
     period: Positive = 1.0
     final: NotNegative = 0.0

@@ -6,13 +6,13 @@ import jax
 import numpy as np
 
 from jaxopt_dl import data
-from jaxopt_dl._core.types import Batch, Key
+from jaxopt_dl._core.types import Key
 
 from ._config import Data
 from ._errors import blame
 from ._limits import refuse
 
-PARTS = ("train", "dev", "test")
+PARTS: tuple[str, ...] = ("train", "dev", "test")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Prepared:
     """
 
     dataset: data.Dataset
-    parts: dict[str, Batch]
+    parts: dict[str, dict[str, np.ndarray]]
     rows: dict[str, np.ndarray]
     normalizers: dict[str, data.Normalizer]
 

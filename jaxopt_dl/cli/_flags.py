@@ -8,6 +8,7 @@ import tyro
 from ._config import Config
 from ._toml import checked, read_config
 
+DEFAULTS = Config()
 Switch = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 Parsed = TypeVar("Parsed", bound="Flags")
 
@@ -23,7 +24,7 @@ class Flags:
       debug: show the traceback of an error.
     """
 
-    config: Annotated[Config, tyro.conf.arg(name="")] = Config()
+    config: Annotated[Config, tyro.conf.arg(name="")] = DEFAULTS
     progress: Literal["auto", "bar", "lines", "none"] = "auto"
     quiet: Switch = False
     debug: Switch = False

@@ -21,7 +21,9 @@ class Interrupts:
         self._before = None
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        # Where Ctrl-C is ignored (a job in the background) or handled by somebody, it stays so.
+        here = threading.current_thread() is threading.main_thread()
+        if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._before = signal.signal(signal.SIGINT, self._pressed)
         return self
 

@@ -45,7 +45,7 @@ class FolderName:
         """Refuse a name that leads elsewhere or hides."""
         bad = any(char in '/\\:*?"<>|' or unicodedata.category(char)[0] == "C" for char in value)
         if bad or value != value.strip() or value.startswith(".") or not value:
-            rule = "must be a plain folder name, without / \\ : * ? \" < > | or a leading dot"
+            rule = 'must be a plain folder name, without / \\ : * ? " < > | or a leading dot'
             refuse(key, rule, value, "Choose for example 'first-try'.")
         if len(value.encode()) > LONGEST_NAME:
             refuse(key, f"must have at most {LONGEST_NAME} bytes", value, "Shorten it.")

@@ -32,7 +32,8 @@ def run_folder(config: Config) -> Iterator[pathlib.Path]:
             _discard(folder)
         advice = "Choose another folder with --out."
         reason = error.strerror or error
-        raise Refusal(f"out: runs must be writable in {config.out!r}, got: {reason}. {advice}")
+        rule = f"out: runs must be writable in {config.out!r}"
+        raise Refusal(f"{rule}, got: {reason}. {advice}") from error
     try:
         yield folder
     except BaseException:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl import data, train
@@ -100,7 +101,7 @@ def predictions(job: Job, kept: tuple[PyTree, PyTree]) -> dict[str, np.ndarray]:
     parts = job.prepared.parts
     # All parts in one call, so that one program is compiled.
     x = np.concatenate([batch["x"] for batch in parts.values()])
-    outputs = train.predict(job.objective.layer.apply, *kept, x)
+    outputs = train.predict(job.objective.layer.apply, *kept, jnp.asarray(x))
     if "y" in job.prepared.normalizers:
         outputs = data.denormalize(job.prepared.normalizers["y"], outputs)
     ends = np.cumsum([len(batch["x"]) for batch in parts.values()])
