@@ -17,6 +17,7 @@ from ._targets import as_float32, as_targets
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "?"})
 _LARGEST = float(np.finfo(np.float32).max)
+_SHOWN = 5
 _MOST_DIGITS = 18
 """Integers of so many digits fit into 64 bits."""
 
@@ -93,7 +94,28 @@ def _read_table(who: str, path: Path) -> _Table:
         if len(row) != len(header):
             rule = f"every row must have {len(header)} cells, as the header"
             fail(who, rule, f"got {len(row)} in line {line}", "Repair or remove the line.")
+    _check_nothing_missing(who, table)
     return table
+
+
+def _check_nothing_missing(who: str, table: _Table) -> None:
+    """Say how many rows lack a value, which columns do, and where the first one is."""
+    missing = [
+        (row, column)
+        for row, cells in enumerate(table.rows)
+        for column, cell in enumerate(cells)
+        if cell.lower() in _MISSING
+    ]
+    if not missing:
+        return
+    rows = len({row for row, _ in missing})
+    names = [repr(table.header[column]) for column in sorted({column for _, column in missing})]
+    columns = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    row, column = missing[0]
+    came = f"got {table.rows[row][column]!r}{_where(table.header[column], table.lines[row])}"
+    count = f"{rows} of {len(table.rows)} rows lack one, in the columns {columns}"
+    advice = "Fill them in or remove the lines."
+    fail(who, "no value may be missing", f"{came}; {count}", advice)
 
 
 def _check_header(who: str, header: list[str]) -> None:
@@ -160,9 +182,6 @@ def _feature(who: str, table: _Table, column: int) -> np.ndarray:
 
 def _number(who: str, name: str, line: int, cell: str) -> float | None:
     """Return the number a cell holds, or None if it is text."""
-    if cell.lower() in _MISSING:
-        came = f"got {cell!r}{_where(name, line)}"
-        fail(who, "no value may be missing", came, "Fill it in or remove the line.")
     if not _is_number(cell):
         return None
     number = float(cell)

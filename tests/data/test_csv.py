@@ -87,6 +87,7 @@ def test_common_ways_of_writing_are_read_alike(table, text):
         ("a,b,y\n1,2,3,4\n", "got 4 in line 2"),
         ("a,b,y\n1,2,3\n4,,6\n", "no value may be missing, got '' in line 3, column 'b'"),
         ("a,b,y\n1,NA,3\n", "got 'NA' in line 2, column 'b'"),
+        ("a,b,y\n1,NA,3\n4,5,6\n,,9\n", "; 2 of 3 rows lack one, in the columns 'a', 'b'"),
         ("a,b,y\n1,nan,3\n", "got 'nan' in line 2, column 'b'"),
         ("a,b,y\n1,2,\n", "got '' in line 2, column 'y'"),
         ("a,b,y\n1,2,NaN\n", "got 'NaN' in line 2, column 'y'"),
