@@ -34,9 +34,8 @@ def check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple
     for name, tree in (("`params`", params), ("the state", slots[0] if slots else None)):
         if tree is not None and (wanted := _shapes(tree)) != given:
             path = min(path for path, _ in given.items() ^ wanted.items())
-            came = (
-                f"got {given.get(path, 'none')} at `{path}` instead of {wanted.get(path, 'none')}"
-            )
+            have, want = given.get(path, "nothing"), wanted.get(path, "nothing")
+            came = f"got {have} at `{path}` instead of {want}"
             rule = f"`updates` must have the leaves and shapes of {name}"
             fail(who, rule, came, "Pass gradients of the parameters that `init` saw.")
 

@@ -91,7 +91,7 @@ def _update(state_type: type, step: Callable, **options: Any) -> Callable:
         check_state(who, state, state_type)
         slots = state[1:-1]
         check_updates(who, updates, params, slots)
-        count = optax.safe_increment(state.count)
+        count = jnp.asarray(optax.safe_increment(state.count))
         numbers = evaluate(state.hyperparams, state.count, step=count)
         changed, slots = step(numbers, updates, slots, params, **options)
         changed = jax.tree.map(lambda new, old: new.astype(jnp.result_type(old)), changed, updates)

@@ -1,0 +1,394 @@
+"""What every optimizer and block must satisfy, whatever it computes."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from jaxopt_dl import optim, schedules
+from tests.contracts.optimizer_cases import BAD_NUMBERS, CASES, Case
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+HALF_AND_FULL = [jnp.float16, jnp.bfloat16, jnp.float32]
+
+START = np.array([0.9, -0.4, 0.3, 1.1, -0.8, 0.2, -1.3, 0.5, 0.7, -0.6])
+"""Ten asymmetric numbers: `head/bias` (3,), `head/kernel` (2, 3), `scale` ()."""
+
+
+def params_of(dtype=None) -> dict:
+    dtype = dtype or jnp.result_type(float)
+    vector = jnp.asarray(START, dtype)
+    return {
+        "head": {"kernel": vector[3:9].reshape(2, 3), "bias": vector[:3]},
+        "scale": vector[9],
+    }
+
+
+def hessian() -> np.ndarray:
+    """A positive definite matrix without symmetries: different in every direction."""
+    mixing = np.random.default_rng(3).normal(size=(10, 10))
+    return mixing @ mixing.T / 10 + np.diag(np.linspace(0.1, 2.0, 10))
+
+
+def gradient_of(w: np.ndarray) -> np.ndarray:
+    return hessian() @ w - np.linspace(-1.0, 2.0, 10) + 0.3 * w**3
+
+
+def gradients(params: dict) -> dict:
+    flat, unravel = ravel_pytree(params)
+    dtype = flat.dtype
+    slope = jnp.asarray(hessian(), dtype) @ flat - jnp.asarray(np.linspace(-1.0, 2.0, 10), dtype)
+    return unravel(slope + 0.3 * flat**3)
+
+
+def pace(case: Case) -> float:
+    """How far one update moves: blocks hand out ascent directions of their own size."""
+    return -0.005 if case.is_block else 1.0
+
+
+def run(transformation, steps: int, *, scale: float = 1.0, params=None) -> tuple:
+    """Return parameters and state after some steps, as one scan."""
+    params = params_of() if params is None else params
+
+    def body(carry, _):
+        params, state = carry
+        updates, state = transformation.update(gradients(params), state, params)
+        return (jax.tree.map(lambda w, u: w + scale * u, params, updates), state), None
+
+    return jax.lax.scan(body, (params, transformation.init(params)), length=steps)[0]
+
+
+def reference_run(case: Case, steps: int, **numbers) -> np.ndarray:
+    w, memory = START.copy(), {}
+    for t in range(1, steps + 1):
+        w = w + pace(case) * case.reference(gradient_of(w), w, t, memory, **numbers)
+    return w
+
+
+FACTORS = (1.0, 0.7, 0.4)
+
+
+@functools.cache
+def fifty_steps_at_all_factors(case_index: int) -> np.ndarray:
+    """Three runs as one vmapped program, every number multiplied by a factor: `(3, 10)`."""
+    case = CASES[case_index]
+
+    def final(factor):
+        numbers = {name: factor * value for name, value in case.numbers.items()}
+        return ravel_pytree(run(case.make(**numbers), 50, scale=pace(case))[0])[0]
+
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(jax.vmap(final))(jnp.array(FACTORS)))
+
+
+@every_case
+@pytest.mark.parametrize("row", range(len(FACTORS)))
+def test_fifty_steps_under_vmap_over_every_number_equal_the_published_formula(case, row):
+    ours = fifty_steps_at_all_factors(CASES.index(case))[row]
+    numbers = {name: FACTORS[row] * value for name, value in case.numbers.items()}
+    np.testing.assert_allclose(ours, reference_run(case, 50, **numbers), rtol=0, atol=1e-12)
+    assert np.abs(ours - START).max() > 0.05
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.peer], ids=lambda case: case.name)
+def test_fifty_steps_equal_optax_in_float64(case, x64, standard_promotion):
+    assert case.peer is not None
+    ours = fifty_steps_at_all_factors(CASES.index(case))[0]
+    theirs, _ = jax.jit(lambda: run(case.peer(**case.numbers), 50, scale=pace(case)))()
+    np.testing.assert_allclose(ours, ravel_pytree(theirs)[0], rtol=0, atol=1e-12)
+
+
+@every_case
+def test_it_is_an_optax_transformation_that_takes_extra_arguments(case):
+    transformation = case.make(**case.numbers)
+    assert isinstance(transformation, optax.GradientTransformationExtraArgs)
+
+
+@every_case
+def test_unknown_extra_arguments_change_nothing(case):
+    transformation, params = case.make(**case.numbers), params_of()
+    state, slope = transformation.init(params), gradients(params)
+    plain = transformation.update(slope, state, params)
+    extra = transformation.update(slope, state, params, value=jnp.float32(3.0), unheard_of=None)
+    chex.assert_trees_all_equal(plain, extra)
+
+
+@every_case
+def test_compiled_and_interpreted_agree(case, x64):
+    transformation, params = case.make(**case.numbers), params_of()
+    state = state_of(transformation, params)
+    interpreted = transformation.update(params, state, params)
+    compiled = jax.jit(transformation.update)(params, state, params)
+    chex.assert_trees_all_close(compiled, interpreted, rtol=0, atol=1e-14)
+
+
+@every_case
+def test_update_is_one_function_for_every_value(case):
+    other = {name: 0.5 * value for name, value in case.numbers.items()}
+    assert case.make(**case.numbers).update is case.make(**other).update
+
+
+@every_case
+@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optim.chain(clip(), tx)])
+def test_a_hundred_values_of_every_number_trace_once(case, wrap):
+    step, traces = counted_step()
+    for factor in np.linspace(0.5, 1.0, 100):
+        numbers = {name: float(factor * value) for name, value in case.numbers.items()}
+        step(wrap(case.make(**numbers)))
+    assert traces == [1]
+
+
+@every_case
+@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optim.chain(clip(), tx)])
+def test_a_hundred_schedules_of_one_kind_trace_once(case, wrap):
+    step, traces = counted_step()
+    for rate in np.linspace(0.5, 0.9, 100):
+        numbers = {
+            name: schedules.exponential(value, float(rate)) for name, value in case.numbers.items()
+        }
+        step(wrap(case.make(**numbers)))
+    assert traces == [1]
+
+
+def clip():
+    return optim.clip_by_global_norm(1.0)
+
+
+def counted_step():
+    """A compiled step that takes the transformation, and the list where it counts its traces."""
+    traces, params = [0], params_of()
+
+    def update(function, slope, state, params):
+        traces[0] += 1
+        function(slope, state, params)  # returns nothing, so that compiling costs nothing
+
+    compiled = jax.jit(update, static_argnums=0)
+
+    def step(transformation):
+        compiled(transformation.update, params, transformation.init(params), params)
+
+    return step, traces
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.is_block], ids=lambda case: case.name)
+def test_the_gradient_of_a_run_by_every_number_equals_differences_of_the_formula(case, x64):
+    weights = np.arange(1.0, 11.0)
+
+    def final(numbers):
+        params, _ = run(case.make(**numbers), 6, scale=pace(case))
+        return jnp.sum(ravel_pytree(params)[0] * weights)
+
+    slopes = jax.jit(jax.grad(final))({n: jnp.array(value) for n, value in case.numbers.items()})
+    for name, value in case.numbers.items():
+        step = 1e-3 * value
+        above, below = (
+            np.sum(weights * reference_run(case, 6, **{**case.numbers, name: value + h}))
+            for h in (step, -step)
+        )
+        np.testing.assert_allclose(slopes[name], (above - below) / (2 * step), rtol=1e-4, atol=1e-6)
+
+
+@every_case
+def test_every_number_may_be_a_schedule_whose_first_count_is_zero(case, x64):
+    scheduled = case.make(**{name: falling(value) for name, value in case.numbers.items()})
+    plain, params = case.make(**case.numbers), params_of()
+    first, state = scheduled.update(params, scheduled.init(params), params)
+    expected, plain_state = plain.update(params, plain.init(params), params)
+    chex.assert_trees_all_close(first, expected, rtol=0, atol=1e-14)
+    second, _ = scheduled.update(params, state, params)
+    unchanged, _ = plain.update(params, plain_state, params)
+    assert not np.allclose(ravel_pytree(second)[0], ravel_pytree(unchanged)[0], atol=1e-6)
+
+
+def falling(value):
+    """A plain function as a schedule: the value, and a tenth of it at the second update."""
+    return lambda count: jnp.where(count == 0, value, 0.1 * value)
+
+
+def state_of(transformation, params):
+    return transformation.update(params, transformation.init(params), params)[1]
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [*HALF_AND_FULL, jnp.float64], ids=lambda d: jnp.dtype(d).name)
+def test_scan_keeps_structure_shapes_and_dtypes(case, dtype):
+    with jax.enable_x64(dtype == jnp.float64):
+        check_scan(case, params_of(dtype))
+
+
+@every_case
+def test_float32_parameters_stay_so_inside_a_float64_scope(case, x64):
+    check_scan(case, params_of(jnp.float32))
+
+
+def check_scan(case, params):
+    transformation = case.make(**case.numbers)
+    state = transformation.init(params)
+
+    def body(carry, _):
+        params, state = carry
+        updates, state = transformation.update(params, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    after = jax.eval_shape(lambda carry: jax.lax.scan(body, carry, length=3)[0], (params, state))
+    chex.assert_trees_all_equal_shapes_and_dtypes(after, (params, state))
+
+
+@every_case
+def test_parameters_of_mixed_precision_keep_their_dtypes(case):
+    params = params_of()
+    params["scale"] = params["scale"].astype(jnp.bfloat16)
+    transformation = case.make(**case.numbers)
+    updates, _ = transformation.update(params, transformation.init(params), params)
+    chex.assert_trees_all_equal_shapes_and_dtypes(updates, params)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_memory_of_half_precision_parameters_is_single_precision(case, dtype):
+    state = case.make(**case.numbers).init(params_of(dtype))
+    narrow = [leaf.dtype for leaf in jax.tree.leaves(state) if leaf.dtype.itemsize < 4]
+    assert narrow == []
+
+
+@every_case
+@pytest.mark.parametrize("dtype", HALF_AND_FULL, ids=lambda d: jnp.dtype(d).name)
+def test_zero_gradients_give_finite_updates(case, dtype):
+    params = params_of(dtype)
+    zero = jax.tree.map(jnp.zeros_like, params)
+    transformation = case.make(**case.numbers)
+    state = transformation.init(params)
+    for _ in range(2):
+        updates, state = transformation.update(zero, state, params)
+        chex.assert_tree_all_finite((updates, state))
+    assert case.shrinks or not np.any(ravel_pytree(updates)[0])
+
+
+@every_case
+def test_no_two_leaves_of_the_state_share_memory(case):
+    shared = jnp.float32(0.5)
+    numbers = dict.fromkeys(case.numbers, shared)
+    params = params_of()
+    for init in (case.make(**numbers).init, jax.jit(case.make(**numbers).init)):
+        leaves = [*jax.tree.leaves(init(params)), *jax.tree.leaves(params), shared]
+        assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves)
+
+
+@every_case
+def test_state_size_is_its_slots(case):
+    """OPT-02 and OPT-03: SGD 0, momentum, Nesterov and RMSprop 1, Adam 2 per parameter."""
+    state = case.make(**case.numbers).init(params_of())
+    per_parameter = [leaf for leaf in jax.tree.leaves(state) if leaf.shape == (2, 3)]
+    assert len(per_parameter) == case.slots
+
+
+@every_case
+def test_it_has_only_strongly_typed_leaves(case):
+    state = case.make(**case.numbers).init(params_of())
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
+
+
+WRAPPERS = {
+    "chain": lambda tx: optax.chain(optax.identity(), tx),
+    "our_chain": lambda tx: optim.chain(optax.identity(), tx),
+    "masked": lambda tx: optax.masked(tx, {"head": True, "scale": True}),
+    "partition": lambda tx: optax.partition({"all": tx}, {"head": "all", "scale": "all"}),
+    "skip_nonfinite": optim.skip_nonfinite,
+    "accumulation": lambda tx: optax.MultiSteps(tx, 1).gradient_transformation(),
+}
+
+
+@every_case
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_wrappers_change_nothing(case, wrap, standard_promotion):
+    transformation, params = case.make(**case.numbers), params_of()
+    alone, wrapped = transformation.init(params), wrap(transformation).init(params)
+    for _ in range(2):
+        expected, alone = transformation.update(params, alone, params)
+        got, wrapped = wrap(transformation).update(params, wrapped, params)
+        chex.assert_trees_all_close(got, expected, rtol=1e-6)
+
+
+@every_case
+def test_masking_leaves_the_other_leaves_alone(case):
+    params = params_of()
+    mask = {"head": {"kernel": True, "bias": False}, "scale": False}
+    transformation = optax.masked(case.make(**case.numbers), mask)
+    updates, _ = transformation.update(params, transformation.init(params), params)
+    chex.assert_trees_all_equal(updates["head"]["bias"], params["head"]["bias"])
+
+
+@every_case
+def test_optax_finds_the_leaves_of_the_state_that_belong_to_parameters(case):
+    transformation, params = case.make(**case.numbers), params_of()
+    state = transformation.init(params)
+    marked = optax.tree.map_params(transformation, lambda leaf: leaf + 1, state)
+    changed = jax.tree.map(lambda a, b: bool(jnp.any(a != b)), state, marked)
+    assert sum(jax.tree.leaves(changed)) == case.slots * len(jax.tree.leaves(params))
+
+
+@every_case
+def test_every_number_can_be_edited_in_the_state(case):
+    params = params_of()
+    state = case.make(**case.numbers).init(params)
+    for name, value in case.numbers.items():
+        other = {**case.numbers, name: 0.5 * value}
+        edited = optim.with_hyperparams(state, **{name: 0.5 * value})
+        chex.assert_trees_all_equal(edited, case.make(**other).init(params))
+        chex.assert_trees_all_equal_shapes_and_dtypes(edited, state)
+
+
+@every_case
+def test_the_applied_learning_rate_is_known_exactly_when_there_is_one(case):
+    rate = optim.applied_learning_rate(case.make(**case.numbers).init(params_of()))
+    expected = case.numbers.get("learning_rate")
+    assert rate is None if expected is None else float(rate) == pytest.approx(expected)
+
+
+BAD = [(c, name, bad) for c in CASES for name in c.numbers for bad in BAD_NUMBERS[name]]
+
+
+@pytest.mark.parametrize(("case", "name", "bad"), BAD, ids=lambda v: getattr(v, "name", repr(v)))
+def test_a_bad_number_raises_and_names_the_number_and_its_range(case, name, bad):
+    with pytest.raises((TypeError, ValueError), match=rf"`{name}` must .*Pass a number in [\[(]0"):
+        case.make(**{**case.numbers, name: bad})
+
+
+@every_case
+@pytest.mark.parametrize("leaf", [jnp.arange(3), jnp.array([True, False, True])])
+def test_parameters_that_are_not_floating_raise_and_are_named(case, leaf):
+    params = params_of()
+    params["head"]["bias"] = leaf
+    with pytest.raises(TypeError, match="`head/bias` must hold floating-point numbers"):
+        case.make(**case.numbers).init(params)
+
+
+@every_case
+@pytest.mark.parametrize("given", [True, False])
+def test_gradients_of_another_shape_raise_instead_of_broadcasting(case, given):
+    transformation, params = case.make(**case.numbers), params_of()
+    wrong = params_of()
+    wrong["head"]["kernel"] = jnp.ones(3)
+    if not given and not case.slots:
+        return  # without parameters and memory there is nothing to compare with
+    with pytest.raises(ValueError, match=r"got \(3,\) at `head/kernel` instead of \(2, 3\)"):
+        transformation.update(wrong, transformation.init(params), params if given else None)
+
+
+@every_case
+def test_a_missing_gradient_raises_and_is_named(case):
+    transformation, params = case.make(**case.numbers), params_of()
+    with pytest.raises(ValueError, match=r"got nothing at `scale` instead of \(\)"):
+        transformation.update({"head": params["head"]}, transformation.init(params), params)
+
+
+@every_case
+def test_parameters_without_leaves_are_fine_where_nothing_must_be_chosen(case):
+    transformation = case.make(**case.numbers)
+    updates, _ = transformation.update({}, transformation.init({}), {})
+    assert updates == {}
