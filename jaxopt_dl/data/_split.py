@@ -129,12 +129,13 @@ def _sizes(n: int, fractions: Sequence[float]) -> np.ndarray:
 def _floors(counts: np.ndarray, fractions: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return the floors of `counts[:, None] * fractions` and what they leave, both (rows, parts).
 
-    0.29 * 100 is 28.999999999999996 in floating point, and means 29.
+    In floating point 0.29 * 100 is 28.999999999999996 and means 29, and equal remainders such as
+    those of 0.6 and 3.6 differ in the last digit; both are rounded so that ties are ties.
     """
     exact = np.asarray(fractions, np.float64) / math.fsum(fractions)
     shares = np.round(counts[:, None] * exact[None, :], 9)
     floors = np.floor(shares).astype(np.int64)
-    return floors, shares - floors
+    return floors, np.round(shares - floors, 9)
 
 
 def _class_codes(labels: ArrayLike, n: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Splits: oracles DATA-01, DATA-04 to DATA-07, DATA-09, and what is refused."""
 
+from fractions import Fraction
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxopt_dl.data import split, suggest_split
+from jaxopt_dl.data._split import _sizes
 
 THIRDS = (0.6, 0.2, 0.2)
 KEY = jax.random.key(0)
@@ -84,7 +87,7 @@ def test_e_01_the_literal_fractions_of_the_notes_are_refused_with_their_sum():
 
 
 def test_a_sum_within_the_tolerance_is_accepted():
-    assert sum((0.995, 0.0025, 0.0025)) != 1.0
+    assert 0.995 + 0.0025 + 0.0025 != 1.0
     split(KEY, 2000, (0.995, 0.0025, 0.0025))
 
 
@@ -117,6 +120,19 @@ def test_a_number_is_not_a_key():
 def test_a_share_that_floating_point_puts_below_an_integer_is_not_cut_down():
     assert int(100 * 0.29) == 28
     assert sizes(split(KEY, 100, (0.29, 0.71))) == (29, 71)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(20, 200), st.integers(1, 9), st.integers(1, 9))
+def test_sizes_follow_exact_arithmetic_with_ties_to_the_later_part(n, a, b):
+    twentieths = (a, b, 20 - a - b)
+    shares = [Fraction(part * n, 20) for part in twentieths]
+    expected = [int(share) for share in shares]
+    # Largest remainder first, among equal ones the later part.
+    ranked = sorted(range(3), key=lambda part: (shares[part] % 1, part), reverse=True)
+    for part in ranked[: n - sum(expected)]:
+        expected[part] += 1
+    assert _sizes(n, [part / 20 for part in twentieths]).tolist() == expected
 
 
 def test_every_example_is_equally_likely_in_every_part():

@@ -257,8 +257,6 @@ def test_a_forged_header_can_be_sound(path):
         [record(shape=[2])],
         [record(size="1")],
         [record(offset=1)],
-        [record(), record()],
-        [record(), record(path=["a", "b"], offset=1)],
         [record(key="threefry2x32")],
         [record(key="os.system")],
         [record(key=7)],
@@ -269,6 +267,28 @@ def test_a_forged_header_is_refused(path, records):
     forged(path, records, b"\x07")
     with pytest.raises(ValueError, match=r"best\.params"):
         load_params(path)
+
+
+@pytest.mark.parametrize("second", [["a"], ["a", "b"]])
+def test_a_forged_header_with_one_leaf_inside_another_is_refused(path, second):
+    forged(path, [record(), record(path=second, offset=1)], b"\x07\x07")
+    with pytest.raises(ValueError, match="every leaf must have a path of its own, got `a` and"):
+        load_params(path)
+
+
+def test_two_leaves_of_one_path_are_refused(path):
+    @jax.tree_util.register_pytree_with_keys_class
+    class Twins:
+        def tree_flatten_with_keys(self):
+            name = jax.tree_util.GetAttrKey("twin")
+            return ((name, np.ones(1)), (name, np.zeros(1))), None
+
+        @classmethod
+        def tree_unflatten(cls, aux, children):
+            return cls()
+
+    with pytest.raises(ValueError, match="a path of its own, got `twin` and `twin`"):
+        save_params(path, Twins())
 
 
 def test_a_deeply_nested_header_is_refused(path):
