@@ -4,14 +4,13 @@ Set `JAXOPT_DL_INTERSPHINX=1` to link names of jax and optax to their own pages,
 network. Without it a build needs none, and a built page asks for none.
 """
 
-import inspect
 import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from jaxopt_dl import __version__  # noqa: E402
+from jaxopt_dl import __version__
 
 project = "jaxopt_dl"
 author = "The jaxopt_dl authors"

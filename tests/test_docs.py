@@ -1,0 +1,169 @@
+"""The documentation keeps its word: code runs, links lead on, every public name is listed."""
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import itertools
+import pathlib
+import re
+import shlex
+import sys
+import types
+from typing import NamedTuple
+
+import jax
+import pytest
+
+import jaxopt_dl
+from jaxopt_dl.cli import _demo, _flags, _toml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [README, *(path for path in sorted(DOCS.rglob("*.md")) if "_build" not in path.parts)]
+PACKAGES = sorted(set(jaxopt_dl.__all__) - {"__version__"})
+
+FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, its first line, and what it should print."""
+
+    language: str
+    text: str
+    line: int
+    prints: str | None
+
+
+def name_of(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks_of(page: pathlib.Path, language: str) -> list[Block]:
+    """Return the blocks in one language; a text block right after one is what it prints."""
+    source = page.read_text(encoding="utf-8")
+    found = list(FENCE.finditer(source))
+    blocks = []
+    for match, after in itertools.zip_longest(found, found[1:]):
+        follows = after and after[1] == "text" and not source[match.end() : after.start()].strip()
+        line = source.count("\n", 0, match.start(2))
+        blocks.append(Block(match[1], match[2], line, after[2] if after and follows else None))
+    return [block for block in blocks if block.language == language]
+
+
+def pages_with(language: str) -> list[pathlib.Path]:
+    return [page for page in PAGES if blocks_of(page, language)]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that executes a page and returns what each block printed.
+
+    It works in an empty folder, and with JAX as a reader has it, without strict promotion.
+    """
+
+    def execute(page: pathlib.Path) -> list[str]:
+        module = types.ModuleType("page")
+        monkeypatch.setitem(sys.modules, "page", module)
+        printed = []
+        for block in blocks_of(page, "python"):
+            # Empty lines in front, so that a traceback shows the line of the page.
+            code = compile("\n" * block.line + block.text, str(page), "exec")
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                exec(code, vars(module))
+            printed.append(output.getvalue())
+        return printed
+
+    monkeypatch.chdir(tmp_path)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield execute
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in pages_with("python") if page != README], ids=name_of
+)
+def test_code_of_a_page_runs_and_prints_what_the_page_says(page, run):
+    blocks = blocks_of(page, "python")
+    for block, printed in zip(blocks, run(page), strict=True):
+        assert block.prints in (None, printed), f"{name_of(page)}:{block.line}"
+
+
+def test_code_of_the_readme_runs_and_trains_a_good_network(run):
+    accuracy = re.search(r"test accuracy (\S+)\n$", run(README)[0])
+    assert accuracy and float(accuracy[1]) >= 0.95
+
+
+def test_the_library_example_of_the_readme_has_at_most_25_lines():
+    lines = blocks_of(README, "python")[0].text.splitlines()
+    assert len([line for line in lines if line.strip()]) <= 25
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_links_lead_to_files_and_headings(page):
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    source = FENCE.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", source, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+    return slugs | set(re.findall(r"^\((\S+)\)=$", source, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pictures_come_from_the_project_itself(page):
+    assert not re.search(r"!\[[^]]*\]\(https?:|<img", page.read_text(encoding="utf-8"))
+
+
+def shell_lines(page: pathlib.Path) -> list[list[str]]:
+    text = "".join(block.text for block in blocks_of(page, "sh"))
+    return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+
+
+@pytest.mark.parametrize("page", pages_with("sh"), ids=name_of)
+def test_commands_of_a_page_can_be_given(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (pathlib.Path("runs/demo/config.toml"), pathlib.Path("config.toml")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _toml.write_config(path, _demo.DEMO)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for command, first, *rest in shell_lines(page):
+        if command == "make":
+            assert first in targets
+        elif command == "jaxopt-dl":
+            assert first in ("demo", "train")
+            try:
+                _flags.parse_train(rest) if first == "train" else _flags.parse_demo(
+                    rest, _demo.DEMO
+                )
+            except SystemExit as stop:
+                assert stop.code == 0, (first, *rest)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_reference_lists_every_public_name_once(package):
+    page = (DOCS / "reference" / f"{package}.md").read_text(encoding="utf-8")
+    tables = re.findall(r"\.\. autosummary::\n((?:   .*\n|\n)*)", page)
+    listed = [name for table in tables for name in re.findall(r"^   (\w+)$", table, re.MULTILINE)]
+    public = importlib.import_module(f"jaxopt_dl.{package}").__all__
+    assert sorted(listed) == sorted(public)
+    assert f"\n{package}\n" in (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_architecture_is_that_of_the_floor_table():
+    path = DOCS / "figures" / "architecture.py"
+    spec = importlib.util.spec_from_file_location("architecture", path)
+    assert spec and spec.loader
+    figure = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figure)
+    advice = "run: python docs/figures/architecture.py"
+    assert figure.TARGET.read_text(encoding="utf-8") == figure.draw(), advice
