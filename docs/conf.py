@@ -4,9 +4,14 @@ Set `JAXOPT_DL_INTERSPHINX=1` to link names of jax and optax to their own pages,
 network. Without it a build needs none, and a built page asks for none.
 """
 
+import enum
+import importlib
+import inspect
 import os
 import pathlib
 import sys
+
+from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -43,7 +48,7 @@ autodoc_member_order = "bysource"
 # The docstrings say what every argument is; the signature stays readable without its types.
 autodoc_typehints = "none"
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
+napoleon_custom_sections = [("Attributes", "params_style")]
 napoleon_use_rtype = False
 
 html_theme = "furo"
@@ -54,6 +59,30 @@ html_show_sourcelink = False
 html_copy_source = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
+
+
+class Names(SphinxDirective):
+    """A table of a package's names with their first sentences, then each of them in full."""
+
+    has_content = True
+    required_arguments = 1
+
+    def run(self):
+        """Write the directives of autosummary and autodoc, and have them parsed."""
+        package = self.arguments[0]
+        names = list(self.content)
+        table = [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names)]
+        entries = [line for name in names for line in _entry(package, name)]
+        lines = [f".. currentmodule:: {package}", "", *table, "", *entries]
+        return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+
+
+def _entry(package, name):
+    member = getattr(importlib.import_module(package), name)
+    if not inspect.isclass(member):
+        return [f".. autofunction:: {name}", ""]
+    values = ["   :undoc-members:"] if issubclass(member, enum.Enum) else []
+    return [f".. autoclass:: {name}", "   :members:", *values, ""]
 
 
 def _formulas_as_code(app, what, name, obj, options, lines):
@@ -79,6 +108,7 @@ def _skip_fields(app, what, name, obj, skip, options):
 
 
 def setup(app):
-    """Register the two hooks above; the first runs before napoleon reads the docstring."""
+    """Register what is above; formulas are marked before napoleon reads the docstring."""
+    app.add_directive("names", Names)
     app.connect("autodoc-process-docstring", _formulas_as_code, priority=400)
     app.connect("autodoc-skip-member", _skip_fields)

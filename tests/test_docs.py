@@ -151,9 +151,8 @@ def test_commands_of_a_page_can_be_given(page, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_reference_lists_every_public_name_once(package):
-    page = (DOCS / "reference" / f"{package}.md").read_text(encoding="utf-8")
-    tables = re.findall(r"\.\. autosummary::\n((?:   .*\n|\n)*)", page)
-    listed = [name for table in tables for name in re.findall(r"^   (\w+)$", table, re.MULTILINE)]
+    tables = blocks_of(DOCS / "reference" / f"{package}.md", "{names}")
+    listed = [name for table in tables for name in table.text.split()]
     public = importlib.import_module(f"jaxopt_dl.{package}").__all__
     assert sorted(listed) == sorted(public)
     assert f"\n{package}\n" in (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
