@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxopt_dl import nn
+from jaxopt_dl._core.errors import is_traced
 from jaxopt_dl._core.trees import leaves_with_paths
 
 
@@ -64,7 +65,7 @@ def test_dtypes_follow_from_layer_to_layer(key):
 
 def test_init_computes_no_forward_pass(key):
     def must_be_traced(x):
-        assert isinstance(x, jax.core.Tracer)
+        assert is_traced(x)
         return x
 
     nn.sequential(nn.lift(must_be_traced)).init(key, (3,))
