@@ -1,5 +1,9 @@
 """What every schedule must satisfy, whatever its curve."""
 
+# optax types every state and every update as an opaque tree; these tests look inside.
+# pyright: reportAttributeAccessIssue=false, reportIndexIssue=false, reportGeneralTypeIssues=false
+# pyright: reportOperatorIssue=false
+
 import chex
 import jax
 import jax.numpy as jnp

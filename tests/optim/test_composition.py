@@ -1,3 +1,7 @@
+# optax types every state and every update as an opaque tree; these tests look inside.
+# pyright: reportAttributeAccessIssue=false, reportIndexIssue=false, reportGeneralTypeIssues=false
+# pyright: reportOperatorIssue=false
+
 import jax
 import jax.numpy as jnp
 import numpy as np

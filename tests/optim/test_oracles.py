@@ -1,5 +1,9 @@
 """Published numbers of the rules on f = w^2 / 2 from w = 1, and on constant gradients."""
 
+# optax types every state and every update as an opaque tree; these tests look inside.
+# pyright: reportAttributeAccessIssue=false, reportIndexIssue=false, reportGeneralTypeIssues=false
+# pyright: reportOperatorIssue=false
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,8 +63,12 @@ def test_gd_01_ten_steps_of_descent(x64):
 
 @pytest.mark.parametrize(
     ("rate", "curvature", "steps", "size"),
-    [(2.1, 1.0, 10, 2.5937), (2.0, 1.0, 9, 1.0), (0.019, 100.0, 100, 2.66e-5)]
-    + [(0.0201, 100.0, 100, 2.7048)],
+    [
+        (2.1, 1.0, 10, 2.5937),
+        (2.0, 1.0, 9, 1.0),
+        (0.019, 100.0, 100, 2.66e-5),
+        (0.0201, 100.0, 100, 2.7048),
+    ],
 )
 def test_gd_22_too_large_a_rate_diverges(rate, curvature, steps, size, x64):
     assert abs(iterates(optim.sgd(rate), steps, curvature)[-1]) == pytest.approx(size, rel=2e-3)
@@ -143,8 +151,12 @@ def test_adam_03_the_state_keeps_the_raw_averages(x64):
 
 @pytest.mark.parametrize(
     ("eps", "eps_root", "gradient", "step"),
-    [(1e-8, 0.0, 1e-6, 0.990099), (1e-30, 1e-8, 1e-6, 0.0099995)]
-    + [(1e-8, 0.0, 1e-8, 0.5), (1e-30, 1e-8, 1e-8, 1e-4)],
+    [
+        (1e-8, 0.0, 1e-6, 0.990099),
+        (1e-30, 1e-8, 1e-6, 0.0099995),
+        (1e-8, 0.0, 1e-8, 0.5),
+        (1e-30, 1e-8, 1e-8, 1e-4),
+    ],
 )
 def test_adam_04_eps_outside_and_inside_the_root(eps, eps_root, gradient, step, x64):
     rule = optim.adam(1.0, eps=eps, eps_root=eps_root)
@@ -201,12 +213,12 @@ def test_land_11_a_fault_stays_in_its_leaf(fault):
     np.testing.assert_array_equal(clipped["bad"], g["bad"])
 
 
-@pytest.mark.parametrize("size", [1e30, 1e-30])
-def test_land_10_the_norm_neither_overflows_nor_vanishes(size):
+@pytest.mark.parametrize(("size", "limit"), [(1e30, 1.0), (1e-30, 1e-31)])
+def test_land_10_the_norm_neither_overflows_nor_vanishes(size, limit):
     g = jnp.array([3.0, 4.0]) * size
-    clip = optim.clip_by_global_norm(1e-31)
+    clip = optim.clip_by_global_norm(limit)
     clipped, _ = clip.update(g, clip.init(g))
-    np.testing.assert_allclose(clipped, np.array([0.6, 0.8]) * 1e-31, rtol=1e-5)
+    np.testing.assert_allclose(clipped, np.array([0.6, 0.8]) * limit, rtol=1e-5)
 
 
 def test_nesterov_differs_from_optax_when_the_rate_falls(x64, standard_promotion):
