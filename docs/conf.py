@@ -9,8 +9,11 @@ import importlib
 import inspect
 import os
 import pathlib
+import re
 import sys
 
+from docutils import nodes
+from sphinx.domains.python import PyXRefRole
 from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -30,7 +33,7 @@ extensions = [
     "sphinx.ext.viewcode",
 ]
 exclude_patterns = ["_build", "README.md"]
-default_role = "py:obj"
+default_role = "name-or-code"
 
 if os.environ.get("JAXOPT_DL_INTERSPHINX"):
     extensions.append("sphinx.ext.intersphinx")
@@ -85,6 +88,13 @@ def _entry(package, name):
     return [f".. autoclass:: {name}", "   :members:", *values, ""]
 
 
+def _name_or_code(role, rawtext, text, *place):
+    """Link what may be a name of the library; show everything else exactly as it is."""
+    if re.fullmatch(r"[A-Za-z_][\w.]*", text):
+        return PyXRefRole()("py:obj", rawtext, text, *place)
+    return [nodes.literal(rawtext, text)], []
+
+
 def _formulas_as_code(app, what, name, obj, options, lines):
     """Turn the indented lines before the first section of a docstring into a code block."""
     del app, what, name, obj, options
@@ -110,5 +120,6 @@ def _skip_fields(app, what, name, obj, skip, options):
 def setup(app):
     """Register what is above; formulas are marked before napoleon reads the docstring."""
     app.add_directive("names", Names)
+    app.add_role("name-or-code", _name_or_code)
     app.connect("autodoc-process-docstring", _formulas_as_code, priority=400)
     app.connect("autodoc-skip-member", _skip_fields)
