@@ -1,0 +1,63 @@
+"""Ctrl-C, sent to this very process."""
+
+import os
+import signal
+
+import pytest
+
+from jaxopt_dl.cli._interrupts import Interrupts
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """Start from Python's own handler, and check that it is back in the end."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_first_ends_the_training():
+    with Interrupts(), pytest.raises(KeyboardInterrupt):
+        press()
+
+
+def test_the_second_only_speaks(capsys):
+    with Interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            press()
+        press()
+    assert "saving what was reached" in capsys.readouterr().err
+
+
+def test_while_saving_the_first_only_speaks_too(capsys):
+    with Interrupts() as interrupts:
+        interrupts.hold()
+        press()
+    assert "saving what was reached" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_one_after_the_warning_gives_up(held, capsys):
+    with Interrupts() as interrupts:
+        if held:
+            interrupts.hold()
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                press()
+        press()
+        assert "once more" in capsys.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_where_ctrl_c_is_ignored_it_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interrupts():
+        press()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    signal.signal(signal.SIGINT, signal.default_int_handler)
