@@ -1,24 +1,28 @@
-"""The check from beginning to end: prepare, ask each opinion, decide, report."""
+"""The check from beginning to end: prepare, look at each point, explain, report."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxopt_dl._core import jaxpr
+from jaxopt_dl._core.errors import check_choice, check_integer
+from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck import _differences, _noise, _rounding, _verdict
+from jaxopt_dl.gradcheck import _causes, _determinism, _nonfinite, _summary
 from jaxopt_dl.gradcheck._evaluate import Evaluator
-from jaxopt_dl.gradcheck._notes import norm_ratio
-from jaxopt_dl.gradcheck._problem import Problem, Slice, describe_promotion, prepare
-from jaxopt_dl.gradcheck._report import ComponentReport, Coverage, GradientReport, LeafReport
-from jaxopt_dl.gradcheck._subject import subject
-from jaxopt_dl.gradcheck._units import units
-from jaxopt_dl.gradcheck._verdict import FAIL, KINK, STATUS, UNRESOLVED, Opinions
+from jaxopt_dl.gradcheck._examine import Finding, Witnesses, look
+from jaxopt_dl.gradcheck._points import further_points
+from jaxopt_dl.gradcheck._problem import WHO, prepare
+from jaxopt_dl.gradcheck._progress import reporter
+from jaxopt_dl.gradcheck._report import Cause, GradientReport
+from jaxopt_dl.gradcheck._subject import Subject, study
 
-ALL_BELOW = 4096
 MEMORY = 2**28
+WITHOUT_FLOAT64 = ("tpu", "METAL")
 
 
 def check_gradients(
@@ -30,8 +34,17 @@ def check_gradients(
     gradient: Any = None,
     has_aux: bool = False,
     allow: Sequence[str] = (),
+    components: str | int = "auto",
+    points: str | Sequence[PyTree] = "auto",
+    seed: int = 0,
+    progress: bool | str = "auto",
 ) -> GradientReport:
-    """Check the gradient of a scalar function against finite differences in float64.
+    """Check the gradient of a scalar function, and say what is wrong with it and where.
+
+    Three opinions are compared in float64: the gradient under test; finite differences, each
+    with an error bar of its own; and automatic differentiation of the same program without the
+    user's custom rules and `stop_gradient`. A failing gradient is traced to the leaf, the
+    entries, and the function, file and line that cause it.
 
     Args:
       function: `function(params, *args, **kwargs)` returns a scalar, or `(scalar, aux)`.
@@ -41,24 +54,42 @@ def check_gradients(
       gradient: the gradient under test: None for `jax.grad(function)`, a function of the same
         arguments returning a tree like `params`, or such a tree.
       has_aux: whether `function` returns `(loss, aux)`.
-      allow: names of functions whose deliberate surrogate gradients are accepted.
+      allow: names of functions whose deliberate surrogate gradients are accepted, such as
+        "straight_through", "stop_gradient" or "round".
+      components: how many entries to difference one by one: "all", a number, or "auto" (all
+        up to 4096 parameters; above, a sample of every leaf and random directions).
+      points: further parameters to look at: "auto" (shifted, mirrored, saturated and roughly
+        trained ones), or trees like `params`; empty for none.
+      seed: of every random choice the check makes.
+      progress: whether long checks report to standard error; "auto" does on a terminal.
 
     Returns:
       A `GradientReport`.
 
     Raises:
       TypeError: if `function` cannot be called or does not return a real scalar.
-      ValueError: if `params` holds no floating-point numbers, or shapes do not fit.
+      ValueError: if `params` holds no floating-point numbers, shapes do not fit, or an option
+        is unknown.
 
     Examples:
       >>> import jax.numpy as jnp
       >>> report = check_gradients(lambda p: jnp.sum(p["w"] ** 3), {"w": jnp.arange(3.0)})
       >>> report.verdict
       'pass'
+      >>> report = check_gradients(jnp.sum, jnp.ones(2), gradient=lambda x: 2 * x)
+      >>> report.verdict, report.leaves[0].wrong
+      ('fail', ((0,), (1,)))
     """
-    with float64(), jax.numpy_dtype_promotion("standard"):
+    _check_options(components, points, seed)
+    with _float64_device() as remarks:
         problem = prepare(function, params, args, kwargs, has_aux)
-        return _full(problem, gradient)
+        program = problem.trace()
+        if (cause := _determinism.find_randomness(problem, program)) is not None:
+            return _summary.refuse(problem.slices, cause, remarks)
+        subject = study(problem, program, gradient, allow)
+        remarks += _unknown_names(subject, allow)
+        random = np.random.default_rng(seed)
+        return _check(subject, components, points, allow, random, reporter(progress), remarks)
 
 
 def assert_gradients(function: Callable, params: PyTree, **options: Any) -> GradientReport:
@@ -80,115 +111,121 @@ def assert_gradients(function: Callable, params: PyTree, **options: Any) -> Grad
       >>> assert_gradients(lambda x: jnp.sum(jnp.sin(x)), jnp.arange(3.0)).coverage.components
       3
     """
+    __tracebackhide__ = True
     report = check_gradients(function, params, **options)
     if not report:
         raise AssertionError(f"assert_gradients: the gradient is not right.\n{report}")
     return report
 
 
-def _full(problem: Problem, gradient: Any) -> GradientReport:
-    point = problem.start
-    unit = units(point, problem.slices)
-    under_test = subject(problem, gradient)
-    evaluator = Evaluator(problem.value, 4 * point.size, MEMORY)
-    random = np.random.default_rng(0)
-    directions = unit * random.choice([-1.0, 1.0], (2, point.size))
-    value, noise = _noise.measure(
-        evaluator, point, directions, roundoff=_noise.UNIT_ROUNDOFF, iterative=False
-    )
-    g = under_test(point)
-    known = _verdict.opinions(g, _rounding.of_gradient(under_test, point, g, random), unit, value)
-    positions = _sample(problem, random)
-    _differentiate(evaluator, known, point, unit, positions, value, noise)
-    return _report(problem, known, evaluator, positions)
-
-
-def _sample(problem: Problem, random: np.random.Generator) -> np.ndarray:
-    if problem.start.size <= ALL_BELOW:
-        return np.arange(problem.start.size)
-    share = max(ALL_BELOW // len(problem.slices), 1)
-    chosen = [
-        piece.start + random.choice(piece.size, min(share, piece.size), replace=False)
-        for piece in problem.slices
-    ]
-    return np.sort(np.concatenate(chosen))
-
-
-def _differentiate(
-    evaluator: Evaluator,
-    known: Opinions,
-    point: np.ndarray,
-    unit: np.ndarray,
-    positions: np.ndarray,
-    value: float,
-    noise: float,
-) -> None:
-    """Take differences at some positions, with more rungs where the first leave doubt."""
-    ladder = _differences.climb(
-        evaluator, point, unit, positions, positions + 1, _differences.FIRST
-    )
-    for exponents in (*_differences.FURTHER, None):
-        found = _differences.slopes(ladder, value, noise)
-        _verdict.record(known, positions, found)
-        left = _verdict.unsettled(known, positions)
-        if exponents is None or left.size == 0:
-            return
-        ladder = ladder.of(np.isin(positions, left)).merged(
-            _differences.climb(evaluator, point, unit, left, left + 1, exponents)
-        )
-        positions = left
-
-
-def _report(
-    problem: Problem, known: Opinions, evaluator: Evaluator, positions: np.ndarray
+def _check(
+    subject: Subject,
+    components: str | int,
+    points: str | Sequence[PyTree],
+    allow: Sequence[str],
+    random: np.random.Generator,
+    on_progress: Callable[[int], None],
+    remarks: list[str],
 ) -> GradientReport:
-    status = _verdict.judge(known)
-    taken = np.zeros(status.shape, bool)
-    taken[positions] = True
-    leaves = tuple(_leaf(piece, known, status, taken) for piece in problem.slices)
-    verdicts = {leaf.verdict for leaf in leaves}
-    verdict = next((v for v in ("fail", "inconclusive") if v in verdicts), "pass")
-    promoted = describe_promotion(problem)
-    coverage = Coverage(positions.size, 0, problem.start.size, evaluator.calls, 0, ("given",))
-    return GradientReport(
-        verdict,
-        norm_ratio(known.gradient[taken], known.slope[taken]),
-        leaves,
-        (),
-        coverage,
-        (promoted,) if promoted else (),
-        "given",
-        "full",
-    )
+    witnesses = _witnesses(subject, on_progress)
+    start = subject.problem.start
+    value = witnesses.evaluator.value(start)
+    if not np.isfinite(value):
+        cause = _nonfinite.blame_value(subject, start, value)
+        return _summary.refuse(subject.problem.slices, cause, remarks)
+    if (cause := _determinism.gradient_is_random(subject, start)) is not None:
+        return _summary.refuse(subject.problem.slices, cause, remarks)
+    findings = [look(subject, witnesses, "given", start, random, components)]
+    for name, point in _further(subject, findings[0], points, random).items():
+        if _worth_a_look(subject, witnesses, point):
+            findings.append(look(subject, witnesses, name, point, random, None))
+    shown = next((finding for finding in findings if finding.failed), findings[0])
+    causes = _all_causes(subject, shown, findings[0], allow)
+    calls = witnesses.evaluator.calls
+    return _summary.summarize(subject, findings, shown, causes, calls, remarks)
 
 
-def _leaf(piece: Slice, known: Opinions, status: np.ndarray, taken: np.ndarray) -> LeafReport:
-    here = np.arange(piece.start, piece.stop)
-    here = here[taken[here]]
-    gap = np.abs(known.gradient[here] - known.slope[here]) / (
-        known.bar[here] + known.rounding[here]
-    )
-    worst = here[np.lexsort((-gap, -status[here]))][:8]
-    wrong = here[status[here] == FAIL]
-    unresolved = np.any(status[here] == UNRESOLVED)
-    return LeafReport(
-        piece.path,
-        piece.shape,
-        "fail" if wrong.size else "inconclusive" if unresolved else "pass",
-        norm_ratio(known.gradient[here], known.slope[here]),
-        int(here.size),
-        tuple(piece.index(i) for i in wrong),
-        tuple(_component(piece, known, status, i) for i in worst),
-        tuple(piece.index(i) for i in here[status[here] == KINK]),
-    )
+def _all_causes(
+    subject: Subject, shown: Finding, given: Finding, allow: Sequence[str]
+) -> list[Cause]:
+    causes = _causes.explain(subject, shown)
+    if not any(cause.kind == "rule" for cause in causes):
+        causes += _causes.wrong_forward(subject, given)
+    return causes + _causes.starved(subject, allow) + _causes.in_force(subject, shown)
 
 
-def _component(piece: Slice, known: Opinions, status: np.ndarray, i: int) -> ComponentReport:
-    return ComponentReport(
-        piece.index(i),
-        float(known.gradient[i]),
-        float(known.slope[i]),
-        float(known.bar[i]),
-        float(known.stripped[i]),
-        STATUS[status[i]],
-    )
+def _witnesses(subject: Subject, on_progress: Callable[[int], None]) -> Witnesses:
+    problem = subject.problem
+    stripped = permitted = None
+    if subject.rules:
+        stripped = subject.stripped_of(subject.rules)
+    elif subject.written is not None:
+        stripped = subject.automatic
+    if subject.allowed:
+        rest = [rule for rule in subject.rules if rule not in subject.allowed]
+        permitted = subject.stripped_of(rest)
+    width = 2 * problem.start.size + _activations(subject.program)
+    evaluator = Evaluator(problem.value, width, MEMORY, on_progress)
+    return Witnesses(stripped, permitted, evaluator, width)
+
+
+def _activations(program: Program) -> int:
+    outputs = (jaxpr.output_types(site.equation) for site in jaxpr.walk(program))
+    return sum(int(np.prod(kind.shape)) for kinds in outputs for kind in kinds)
+
+
+def _further(
+    subject: Subject,
+    given: Finding,
+    points: str | Sequence[PyTree],
+    random: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    if not isinstance(points, str):
+        flat = [subject.problem.flatten(WHO, tree) for tree in points]
+        return {f"point {i + 1}": point for i, point in enumerate(flat)}
+    if subject.written is not None and not subject.written.file:
+        return {}
+    return further_points(given.base.point, given.base.unit, given.known.gradient, random)
+
+
+def _worth_a_look(subject: Subject, witnesses: Witnesses, point: np.ndarray) -> bool:
+    """Whether the loss is finite there, and anything but JAX's own rules could go wrong."""
+    if not np.isfinite(witnesses.evaluator.value(point)):
+        return False
+    if subject.rules or subject.written is not None:
+        return True
+    return not np.all(np.isfinite(subject.gradient(point)))
+
+
+def _unknown_names(subject: Subject, allow: Sequence[str]) -> list[str]:
+    known = {rule.name for rule in subject.rules}
+    known |= {site.equation.primitive.name for site in jaxpr.walk(subject.program)}
+    return [
+        f"`allow` names {name!r}, which the function does not use"
+        for name in allow
+        if name not in known
+    ]
+
+
+def _check_options(components: Any, points: Any, seed: Any) -> None:
+    if isinstance(components, str):
+        check_choice(WHO, "components", components, ["auto", "all"])
+    else:
+        check_integer(WHO, "components", components, low=1)
+    if isinstance(points, str):
+        check_choice(WHO, "points", points, ["auto"])
+    check_integer(WHO, "seed", seed, low=0)
+
+
+@contextlib.contextmanager
+def _float64_device() -> Iterator[list[str]]:
+    """Compute in float64, on the CPU where the default device has none; yields what to say."""
+    remarks: list[str] = []
+    with contextlib.ExitStack() as stack:
+        backend = jax.default_backend()
+        if backend in WITHOUT_FLOAT64:
+            stack.enter_context(jax.default_device(jax.devices("cpu")[0]))
+            remarks.append(f"the {backend} has no float64, so the check ran on the CPU")
+        stack.enter_context(float64())
+        stack.enter_context(jax.numpy_dtype_promotion("standard"))
+        yield remarks

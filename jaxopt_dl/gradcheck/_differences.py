@@ -93,7 +93,7 @@ def slopes(ladder: Ladder, value: float, noise: float) -> Slopes:
     steps, above, below = ladder
     with np.errstate(all="ignore"):
         size = np.maximum(np.abs(above), np.abs(below))
-        doubt = NOISE_FACTOR * np.maximum(noise, 2 * UNIT_ROUNDOFF * size) / steps
+        doubt = NOISE_FACTOR * np.maximum(noise, 2 * UNIT_ROUNDOFF * size) / np.abs(steps)
         slope, bar = _surest(steps, (above - below) / (2 * steps), doubt, power=2)
         right, right_bar = _surest(steps, (above - value) / steps, doubt, power=1)
         left, left_bar = _surest(steps, (value - below) / steps, doubt, power=1)

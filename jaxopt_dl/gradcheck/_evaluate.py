@@ -57,15 +57,22 @@ class Evaluator:
         self._on_progress = on_progress
         self._batched = jax.jit(jax.vmap(_displaced(function), in_axes=(None, None, 0, 0, 0)))
 
+    def value(self, point: np.ndarray) -> float:
+        """Return the value at one point."""
+        nowhere = np.zeros(1, np.int64)
+        return float(
+            self.values(point, np.ones_like(point), Moves(nowhere, nowhere, np.zeros(1)))[0]
+        )
+
     def values(self, point: np.ndarray, unit: np.ndarray, moves: Moves) -> np.ndarray:
         """Return the `(n,)` values at `point` displaced by each move."""
         total = moves.step.shape[0]
         chunk = self._chunk if total > 16 else min(16, self._chunk)
-        flat, unit = jnp.asarray(point), jnp.asarray(unit)
+        flat, units = jnp.asarray(point), jnp.asarray(unit)
         found = np.empty(total)
         for start in range(0, total, chunk):
             piece = [_padded(column[start : start + chunk], chunk) for column in moves]
-            out = np.asarray(self._batched(flat, unit, *piece))
+            out = np.asarray(self._batched(flat, units, *piece))
             found[start : start + chunk] = out[: total - start]
             self.calls += min(chunk, total - start)
             self._on_progress(self.calls)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
 
@@ -74,17 +75,16 @@ class Problem(NamedTuple):
     kwargs: Mapping[str, Any]
     has_aux: bool
 
-    def restore(self, flat: Array) -> PyTree:
-        """Rebuild the user's parameters from the flat vector."""
-        floating = iter(self.slices)
-        leaves = []
-        for position in range(self.treedef.num_leaves):
-            if position in self.fixed:
-                leaves.append(self.fixed[position])
-            else:
-                piece = next(floating)
-                leaves.append(flat[piece.start : piece.stop].reshape(piece.shape))
-        return jax.tree.unflatten(self.treedef, leaves)
+    def split(self, flat: Array) -> list[Array]:
+        """Cut the flat vector into the floating-point leaves."""
+        return [flat[piece.start : piece.stop].reshape(piece.shape) for piece in self.slices]
+
+    def restore(self, leaves: Sequence[Array]) -> PyTree:
+        """Rebuild the user's parameters from their floating-point leaves."""
+        floating = iter(leaves)
+        positions = range(self.treedef.num_leaves)
+        merged = [self.fixed[i] if i in self.fixed else next(floating) for i in positions]
+        return jax.tree.unflatten(self.treedef, merged)
 
     def flatten(self, who: str, tree: PyTree) -> np.ndarray:
         """Ravel a tree like the parameters; entries of other leaves are ignored.
@@ -102,10 +102,18 @@ class Problem(NamedTuple):
             [_matching(who, piece, leaf) for piece, leaf in zip(self.slices, floating, strict=True)]
         )
 
+    def loss(self, *leaves: Array) -> Array:
+        """Return the loss of the floating-point leaves, a float64 scalar."""
+        out = self.function(self.restore(leaves), *self.args, **self.kwargs)
+        return _as_loss(out, self.has_aux)
+
     def value(self, flat: Array) -> Array:
         """Return the loss at `flat`, a float64 scalar."""
-        out = self.function(self.restore(flat), *self.args, **self.kwargs)
-        return _as_loss(out, self.has_aux)
+        return self.loss(*self.split(flat))
+
+    def trace(self) -> Program:
+        """Return the loss as a program; its inputs are the floating-point leaves."""
+        return jax.make_jaxpr(self.loss)(*self.split(jnp.asarray(self.start)))
 
 
 def prepare(
@@ -161,7 +169,7 @@ def _is_floating(path: str, leaf: Any) -> bool:
     if isinstance(leaf, float):
         return True
     dtype = getattr(leaf, "dtype", None)
-    if dtype is None or jax.dtypes.issubdtype(dtype, jax.dtypes.extended):
+    if dtype is None or jnp.issubdtype(dtype, jax.dtypes.extended):
         return False
     if jnp.issubdtype(dtype, np.complexfloating):
         advice = "Pass real and imaginary parts as two leaves."
@@ -172,7 +180,7 @@ def _is_floating(path: str, leaf: Any) -> bool:
 def _promoted(tree: PyTree) -> Any:
     def promote(leaf: Any) -> Any:
         dtype = getattr(leaf, "dtype", None)
-        if dtype is None or jax.dtypes.issubdtype(dtype, jax.dtypes.extended):
+        if dtype is None or jnp.issubdtype(dtype, jax.dtypes.extended):
             return leaf
         return np.asarray(leaf, np.float64) if jnp.issubdtype(dtype, np.floating) else leaf
 

@@ -266,7 +266,7 @@ def _sortable(value: float) -> float:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):
+    if isinstance(value, ComponentReport | LeafReport | Cause | Coverage):
         return {name: _plain(part) for name, part in value._asdict().items()}
     if isinstance(value, tuple | list):
         return [_plain(part) for part in value]

@@ -1,39 +1,121 @@
-"""The gradient under test: `jax.grad` of the user's function, or one written by hand."""
+"""What is checked: the gradient under test, and the program behind it with and without rules."""
 
-from collections.abc import Callable
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.errors import fail
+from jaxopt_dl._core.jaxpr import Place, Program
 from jaxopt_dl._core.types import PyTree
+from jaxopt_dl.gradcheck._paths import Paths, trace_paths
 from jaxopt_dl.gradcheck._problem import WHO, Problem
+from jaxopt_dl.gradcheck._rules import Rule, find_rules, without
 
 Gradient = Callable[[np.ndarray], np.ndarray]
 
 
-def gradient_of(function: Callable) -> Gradient:
-    """Return the compiled reverse-mode gradient of a scalar function of a flat vector."""
-    compiled = jax.jit(jax.grad(function))
-    return lambda flat: np.asarray(compiled(jnp.asarray(flat)))
+class Automatic:
+    """The compiled reverse-mode gradient of a scalar function of a flat vector."""
+
+    def __init__(self, function: Callable):
+        """Compile at the first call."""
+        self._both = jax.jit(jax.value_and_grad(function))
+
+    def both(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the value that the backward pass starts from, and the gradient."""
+        value, slope = self._both(jnp.asarray(flat))
+        return float(value), np.asarray(slope)
+
+    def __call__(self, flat: np.ndarray) -> np.ndarray:
+        """Return the gradient."""
+        return self.both(flat)[1]
 
 
-def subject(problem: Problem, gradient: Any) -> Gradient:
-    """Return the gradient under test as a function of the flat vector.
+class Subject(NamedTuple):
+    """Everything there is to know about the function before looking at any number.
+
+    Attributes:
+      problem: the user's function of a flat vector.
+      program: the same, traced.
+      paths: how its leaves reach the loss.
+      rules: the user's custom rules and `stop_gradient` lines.
+      allowed: those of them that the caller accepts.
+      gradient: the gradient under test.
+      automatic: `jax.grad` of the function, rules in force.
+      written: where a hand-written gradient is defined; None for `jax.grad`.
+    """
+
+    problem: Problem
+    program: Program
+    paths: Paths
+    rules: tuple[Rule, ...]
+    allowed: tuple[Rule, ...]
+    gradient: Gradient
+    automatic: Automatic
+    written: Place | None
+
+    def stripped_of(self, rules: Sequence[Rule]) -> Automatic:
+        """Return the gradient of the program with some rules taken out."""
+        run = without(self.program, rules)
+        return Automatic(lambda flat: run(self.problem.split(flat)))
+
+
+def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str]) -> Subject:
+    """Trace the function and collect its rules.
 
     Args:
       problem: the user's function.
-      gradient: None for `jax.grad`, a function of the same arguments that returns a tree like
-        the parameters, or such a tree (right at the given parameters only).
+      program: its trace.
+      gradient: the user's `gradient` argument.
+      allow: names of rules that are accepted.
     """
-    if gradient is None:
-        return gradient_of(problem.value)
+    rules = find_rules(program)
+    automatic = Automatic(problem.value)
+    return Subject(
+        problem,
+        program,
+        trace_paths(program, len(problem.slices)),
+        rules,
+        tuple(rule for rule in rules if rule.name in allow),
+        automatic if gradient is None else _hand_written(problem, gradient),
+        automatic,
+        None if gradient is None else place_of(gradient),
+    )
+
+
+def place_of(function: Any) -> Place:
+    """Return where a Python function is defined, looking through wrappers."""
+    inner = function
+    while True:
+        if isinstance(inner, functools.partial):
+            inner = inner.func
+        elif hasattr(inner, "__wrapped__"):
+            inner = inner.__wrapped__
+        elif hasattr(inner, "__func__"):
+            inner = inner.__func__
+        else:
+            break
+    if not hasattr(inner, "__code__") and callable(inner):
+        inner = type(inner).__call__
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return Place("gradient", "", 0)
+    return Place(getattr(inner, "__name__", "gradient"), code.co_filename, code.co_firstlineno)
+
+
+def _hand_written(problem: Problem, gradient: Any) -> Gradient:
+    """Return a user's gradient, a function of the same arguments or a tree, of the flat vector."""
     if callable(gradient):
-        return lambda flat: problem.flatten(
-            WHO, gradient(problem.restore(jnp.asarray(flat)), *problem.args, **problem.kwargs)
-        )
+
+        def evaluated(flat: np.ndarray) -> np.ndarray:
+            params = problem.restore(problem.split(jnp.asarray(flat)))
+            return problem.flatten(WHO, gradient(params, *problem.args, **problem.kwargs))
+
+        return evaluated
     if not _like(problem, gradient):
         advice = "Pass a function, or a tree like the parameters."
         fail(WHO, "`gradient` must be a function or a tree", f"got {type(gradient)}", advice)

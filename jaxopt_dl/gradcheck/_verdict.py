@@ -1,4 +1,4 @@
-"""Decides about every entry from three opinions, and about leaves from their entries."""
+"""Decides about every entry from three opinions: the gradient, differences, stripped AD."""
 
 from typing import NamedTuple
 
@@ -8,6 +8,8 @@ from jaxopt_dl.gradcheck._differences import Slopes
 
 PASS, KINK, UNRESOLVED, FAIL = range(4)
 STATUS = ("pass", "kink", "unresolved", "fail")
+TOLERANCE = 2e-7
+"""Relative; no bug is as small, and no formula loses as much without the bars seeing it."""
 SHARP = 1e-6
 """Differences decide alone where their bar is below this share of the slope."""
 COARSE = 1e-2
@@ -29,7 +31,8 @@ class Opinions(NamedTuple):
       kinked: whether these two differ.
       floor: below this an entry is too small to matter beside the others.
       stripped: a, differentiation without the user's rules; NaN where there is none.
-      stripped_rounding: how far rounding alone moves a.
+      doubt: how far rounding alone moves a.
+      permitted: differentiation with the allowed rules in force, where that changes it; else NaN.
     """
 
     gradient: np.ndarray
@@ -41,7 +44,16 @@ class Opinions(NamedTuple):
     kinked: np.ndarray
     floor: np.ndarray
     stripped: np.ndarray
-    stripped_rounding: np.ndarray
+    doubt: np.ndarray
+    permitted: np.ndarray
+
+    def record(self, positions: np.ndarray, found: Slopes) -> None:
+        """Write down the slopes found at some positions."""
+        self.slope[positions] = found.slope
+        self.bar[positions] = found.bar
+        self.left[positions] = found.left
+        self.right[positions] = found.right
+        self.kinked[positions] = found.kinked
 
 
 def opinions(
@@ -55,70 +67,82 @@ def opinions(
       unit: the size of an ordinary change of each parameter, `(size,)`.
       value: the loss.
     """
-    unknown = np.full(gradient.shape, np.nan)
+
+    def unknown() -> np.ndarray:
+        return np.full(gradient.shape, np.nan)
+
     effect = np.max(np.abs(gradient) * unit, initial=0.0, where=np.isfinite(gradient))
     return Opinions(
         gradient,
         rounding,
-        slope=unknown.copy(),
+        slope=unknown(),
         bar=np.full(gradient.shape, np.inf),
-        left=unknown.copy(),
-        right=unknown.copy(),
+        left=unknown(),
+        right=unknown(),
         kinked=np.zeros(gradient.shape, bool),
         floor=np.maximum(NEGLIGIBLE * effect, 1e-9 * abs(value)) / unit,
-        stripped=unknown.copy(),
-        stripped_rounding=np.zeros(gradient.shape),
+        stripped=unknown(),
+        doubt=np.zeros(gradient.shape),
+        permitted=unknown(),
     )
-
-
-def record(known: Opinions, positions: np.ndarray, found: Slopes) -> None:
-    """Write the slopes found at some positions into the opinions."""
-    known.slope[positions] = found.slope
-    known.bar[positions] = found.bar
-    known.left[positions] = found.left
-    known.right[positions] = found.right
-    known.kinked[positions] = found.kinked
 
 
 def judge(known: Opinions) -> np.ndarray:
     """Return the status of every entry, `(size,)` of `PASS`, `KINK`, `UNRESOLVED`, `FAIL`."""
     with np.errstate(all="ignore"):
-        return np.where(known.kinked, _at_kink(known), _smooth(known))
+        status = np.where(known.kinked, _at_kink(known), _smooth(known))
+        permitted = np.where(agrees(known, known.permitted), PASS, FAIL)
+        return np.where(np.isfinite(known.permitted), permitted, status)
+
+
+def agrees(known: Opinions, other: np.ndarray) -> np.ndarray:
+    """Whether the gradient equals another computed one up to rounding, `(size,)`."""
+    size = np.maximum(np.abs(known.gradient), np.abs(other))
+    room = known.rounding + known.doubt + TOLERANCE * size
+    return np.abs(known.gradient - other) <= room
+
+
+def reference(known: Opinions) -> np.ndarray:
+    """Return the surest value for every entry: permitted, differences, stripped or g itself."""
+    sharp = known.bar <= SHARP * np.abs(known.slope)
+    best = np.where(sharp | ~np.isfinite(known.stripped), known.slope, known.stripped)
+    inside = known.kinked & (_at_kink(known) == KINK)
+    best = np.where(inside | ~np.isfinite(best), known.gradient, best)
+    return np.where(np.isfinite(known.permitted), known.permitted, best)
+
+
+def unsettled(known: Opinions, positions: np.ndarray) -> np.ndarray:
+    """Return which positions deserve more rungs: in doubt, in disagreement, or at a kink."""
+    with np.errstate(all="ignore"):
+        blunt = known.bar > SHARP * _size(known)
+        doubtful = ~_near_slope(known) | known.kinked | (blunt & ~agrees(known, known.stripped))
+    return positions[doubtful[positions]]
 
 
 def _smooth(known: Opinions) -> np.ndarray:
-    g, n, a = known.gradient, known.slope, known.stripped
-    size = np.maximum(np.abs(g), np.abs(n))
-    sharp = known.bar <= SHARP * size
-    near_n = np.abs(g - n) <= known.bar + known.rounding
-    has_a = np.isfinite(a)
-    near_a = np.abs(g - a) <= known.rounding + known.stripped_rounding
-    by_a = np.where(near_a, PASS, FAIL)
-    blunt = np.where(known.bar <= COARSE * np.maximum(size, known.floor), PASS, UNRESOLVED)
-    undecided = np.where(has_a, by_a, blunt)
-    taken = np.isfinite(known.bar)
-    status = np.where(near_n, np.where(sharp, PASS, undecided), FAIL)
-    status = np.where(taken, status, np.where(has_a, by_a, UNRESOLVED))
-    return np.where(np.isfinite(g), status, FAIL)
+    size = _size(known)
+    by_stripped = np.where(agrees(known, known.stripped), PASS, FAIL)
+    coarse = known.bar <= COARSE * np.maximum(size, known.floor)
+    alone = np.where(coarse, PASS, UNRESOLVED)
+    undecided = np.where(np.isfinite(known.stripped), by_stripped, alone)
+    near = np.where(known.bar <= SHARP * size, PASS, undecided)
+    differenced = np.where(_near_slope(known), near, FAIL)
+    status = np.where(np.isfinite(known.bar), differenced, undecided)
+    return np.where(np.isfinite(known.gradient), status, FAIL)
 
 
 def _at_kink(known: Opinions) -> np.ndarray:
     low = np.minimum(known.left, known.right)
     high = np.maximum(known.left, known.right)
-    room = 1e-6 * (np.abs(low) + np.abs(high)) + known.rounding
+    room = SHARP * (np.abs(low) + np.abs(high)) + known.rounding
     inside = (known.gradient >= low - room) & (known.gradient <= high + room)
     return np.where(inside, KINK, FAIL)
 
 
-def unsettled(known: Opinions, positions: np.ndarray) -> np.ndarray:
-    """Return which positions deserve more rungs: in doubt, in disagreement, or at a kink."""
-    g, n = known.gradient[positions], known.slope[positions]
-    bar = known.bar[positions]
-    with np.errstate(all="ignore"):
-        apart = ~(np.abs(g - n) <= bar + known.rounding[positions])
-        blunt = bar > SHARP * np.maximum(np.abs(g), np.abs(n))
-        near_a = (
-            np.abs(g - known.stripped[positions])
-            <= (known.rounding + known.stripped_rounding)[positions]
-        )
-    return positions[apart | known.kinked[positions] | (blunt & ~near_a)]
+def _near_slope(known: Opinions) -> np.ndarray:
+    room = known.bar + known.rounding + TOLERANCE * _size(known)
+    return np.abs(known.gradient - known.slope) <= room
+
+
+def _size(known: Opinions) -> np.ndarray:
+    return np.fmax(np.abs(known.gradient), np.abs(known.slope))

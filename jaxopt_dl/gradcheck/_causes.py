@@ -1,0 +1,211 @@
+"""Explains failing entries: takes one suspect out of the program at a time and looks again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxopt_dl.gradcheck import _nonfinite, _verdict
+from jaxopt_dl.gradcheck._examine import Finding
+from jaxopt_dl.gradcheck._paths import Blocker
+from jaxopt_dl.gradcheck._report import Cause
+from jaxopt_dl.gradcheck._rules import STOP, Rule, find_rules, with_nested
+from jaxopt_dl.gradcheck._subject import Subject
+from jaxopt_dl.gradcheck._verdict import FAIL
+
+
+def explain(subject: Subject, finding: Finding) -> list[Cause]:
+    """Return the causes of the failing entries of one point, most certain first."""
+    left = finding.status == FAIL
+    if not np.any(left):
+        return []
+    causes: list[Cause] = []
+    if subject.written is not None:
+        own = left & ~_as_automatic(subject, finding)
+        causes += _hand_written(subject, finding, own)
+        left &= ~own
+    rules = [rule for rule in subject.rules if rule not in subject.allowed]
+    found, explained = blame_rules(subject, finding, left, rules)
+    causes, left = causes + found, left & ~explained
+    broken = left & ~np.isfinite(finding.known.gradient)
+    if np.any(broken):
+        found = _nonfinite.blame_operations(subject, finding.base.point, broken)
+        causes, left = causes + found, left & ~broken
+    if np.any(left):
+        library = find_rules(subject.program, trusted=True)
+        found, explained = blame_rules(subject, finding, left, library)
+        causes, left = causes + found, left & ~explained
+    return causes + _unexplained(subject, left)
+
+
+def starved(subject: Subject, allow: Sequence[str]) -> list[Cause]:
+    """Return what keeps leaves from the loss although they take part in computing it."""
+    by_blocker: dict[Blocker, list[str]] = {}
+    for leaf, blockers in subject.paths.starved().items():
+        hard = [b for b in blockers if b.primitive != STOP and b.primitive not in allow]
+        for blocker in hard:
+            by_blocker.setdefault(blocker, []).append(subject.problem.slices[leaf].path)
+    return [
+        Cause(
+            "blocked",
+            blocker.primitive,
+            blocker.place.file,
+            blocker.place.line,
+            tuple(paths),
+            f"these parameters reach the loss only through `{blocker.primitive}` (in "
+            f"{blocker.place.function}), whose derivative is zero, so they never learn.",
+        )
+        for blocker, paths in by_blocker.items()
+    ]
+
+
+def blame_rules(
+    subject: Subject, finding: Finding, failing: np.ndarray, rules: Sequence[Rule]
+) -> tuple[list[Cause], np.ndarray]:
+    """Return the rules without which failing entries change, and the entries they explain.
+
+    A right rule changes nothing but rounding when its function is differentiated as it stands.
+    A rule whose function cannot be differentiated is named only if nothing else explains.
+    """
+    causes, unknown = [], []
+    explained = np.zeros(failing.shape, bool)
+    if not np.any(failing) or not rules:
+        return [], explained
+    value, gradient = subject.automatic.both(finding.base.point)
+    for rule in rules:
+        stripped = subject.stripped_of(with_nested(subject.program, rule))
+        try:
+            other_value, other = stripped.both(finding.base.point)
+        except Exception:
+            unknown.append(rule)
+            continue
+        moved = failing & np.isfinite(other) & ~_same(finding, gradient, other)
+        if np.any(moved):
+            causes.append(_rule_cause(subject, rule, moved, gradient, other, value, other_value))
+            explained |= moved
+        elif np.any(failing & ~np.isfinite(other) & np.isfinite(gradient)):
+            unknown.append(rule)
+    left = failing & ~explained
+    if unknown and np.any(left):
+        causes += [_suspected(subject, rule, left) for rule in unknown]
+        explained |= left
+    return causes, explained
+
+
+def wrong_forward(subject: Subject, finding: Finding) -> list[Cause]:
+    """Return the rules whose forward pass changes the value of the loss."""
+    if subject.written is not None or not subject.rules:
+        return []
+    value, _ = subject.automatic.both(finding.base.point)
+    if _close(value, finding.base.value, finding):
+        return []
+    causes = []
+    for rule in subject.rules:
+        stripped = subject.stripped_of(with_nested(subject.program, rule))
+        try:
+            other, _ = stripped.both(finding.base.point)
+        except Exception:
+            continue
+        if not _close(other, value, finding):
+            detail = (
+                f"its forward rule returns other values than the function itself: the loss is "
+                f"{value:.9g} while differentiating and {finding.base.value:.9g} otherwise."
+            )
+            causes.append(Cause("rule", rule.name, rule.place.file, rule.place.line, (), detail))
+    return causes
+
+
+def in_force(subject: Subject, finding: Finding) -> list[Cause]:
+    """Return the allowed rules, if they change the gradient anywhere."""
+    changed = np.isfinite(finding.known.permitted)
+    if not np.any(changed):
+        return []
+    detail = "accepted, because `allow` names it."
+    return [
+        Cause(
+            "surrogate",
+            rule.name,
+            rule.place.file,
+            rule.place.line,
+            _paths(subject, changed),
+            detail,
+            allowed=True,
+        )
+        for rule in subject.allowed
+    ]
+
+
+def _as_automatic(subject: Subject, finding: Finding) -> np.ndarray:
+    """Where a hand-written gradient equals `jax.grad`, so that the fault is the function's."""
+    try:
+        automatic = subject.automatic(finding.base.point)
+    except Exception:  # no reverse mode: the very reason to write a gradient by hand
+        return np.zeros(finding.status.shape, bool)
+    return _verdict.agrees(finding.known, automatic)
+
+
+def _close(a: float, b: float, finding: Finding) -> bool:
+    return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 16 * finding.base.noise
+
+
+def _same(finding: Finding, gradient: np.ndarray, other: np.ndarray) -> np.ndarray:
+    known = finding.known
+    with np.errstate(all="ignore"):
+        size = np.fmax(np.abs(gradient), np.abs(other))
+        room = known.rounding + known.doubt + _verdict.TOLERANCE * size
+        return np.abs(gradient - other) <= room
+
+
+def _rule_cause(
+    subject: Subject,
+    rule: Rule,
+    moved: np.ndarray,
+    gradient: np.ndarray,
+    other: np.ndarray,
+    value: float,
+    other_value: float,
+) -> Cause:
+    worst = int(np.argmax(np.where(moved, np.abs(np.nan_to_num(gradient - other)), -1.0)))
+    entry = next(s for s in subject.problem.slices if s.start <= worst < s.stop).entry(worst)
+    detail = (
+        f"with it the gradient of {entry or 'the parameter'} is {gradient[worst]:.6g}, "
+        f"without it {other[worst]:.6g}."
+    )
+    if rule.surrogate:
+        detail += f" If that is meant, pass allow=({rule.name!r},)."
+    if not np.isclose(value, other_value, rtol=1e-9, atol=0):
+        detail += f" Its forward rule also changes the loss, from {other_value:.6g} to {value:.6g}."
+    kind = "surrogate" if rule.surrogate else "rule"
+    paths = _paths(subject, moved)
+    return Cause(kind, rule.name, rule.place.file, rule.place.line, paths, detail)
+
+
+def _suspected(subject: Subject, rule: Rule, left: np.ndarray) -> Cause:
+    detail = (
+        "the likely cause: the function cannot be differentiated without its rule, and "
+        "nothing else explains the difference."
+    )
+    kind = "surrogate" if rule.surrogate else "rule"
+    return Cause(kind, rule.name, rule.place.file, rule.place.line, _paths(subject, left), detail)
+
+
+def _hand_written(subject: Subject, finding: Finding, own: np.ndarray) -> list[Cause]:
+    if not np.any(own):
+        return []
+    assert subject.written is not None
+    detail = f"this hand-written gradient differs from the function's in {np.sum(own)} entries."
+    if not np.all(np.isfinite(finding.known.gradient[own])):
+        detail += " Some of them are not finite."
+    return [Cause("gradient", *subject.written, _paths(subject, own), detail)]
+
+
+def _unexplained(subject: Subject, left: np.ndarray) -> list[Cause]:
+    if not np.any(left):
+        return []
+    detail = "no custom rule, `stop_gradient` or operation explains the difference."
+    paths = _paths(subject, left)
+    return [Cause("unexplained", "the function", "", 0, paths, detail)]
+
+
+def _paths(subject: Subject, entries: np.ndarray) -> tuple[str, ...]:
+    slices = subject.problem.slices
+    return tuple(s.path for s in slices if np.any(entries[s.start : s.stop]))

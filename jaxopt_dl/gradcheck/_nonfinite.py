@@ -1,0 +1,109 @@
+"""Where a NaN or an infinity enters the gradient: the operation whose own derivative has it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core import jaxpr
+from jaxopt_dl._core.jaxpr import Equation, Site
+from jaxopt_dl._core.types import Array
+from jaxopt_dl.gradcheck._report import Cause
+from jaxopt_dl.gradcheck._subject import Automatic, Subject
+
+TRIED = 8
+"""Each suspect costs a compilation."""
+
+
+def blame_operations(subject: Subject, point: np.ndarray, broken: np.ndarray) -> list[Cause]:
+    """Return the operations that make the `broken` entries of the gradient NaN or infinite.
+
+    An operation is a suspect if its local derivative, or its value, is not finite though its
+    inputs hold no NaN. It is guilty if entries become finite once nothing flows through it.
+    """
+    suspects = _suspects(subject, point)
+    bad = broken.copy()
+    causes = []
+    for site in suspects[:TRIED]:
+        cured = bad & np.isfinite(_without(subject, site.equation)(point))
+        if np.any(cured):
+            causes.append(_cause(subject, site, cured))
+            bad &= ~cured
+    if np.any(bad) and suspects and not causes:
+        causes.append(_cause(subject, suspects[0], bad))
+    return causes
+
+
+def blame_value(subject: Subject, point: np.ndarray, value: float) -> Cause:
+    """Return the first operation that makes the loss itself NaN or infinite."""
+    suspects = _suspects(subject, point)
+    paths = tuple(piece.path for piece in subject.problem.slices)
+    detail = f"the loss itself is {value} at the given parameters."
+    if not suspects:
+        return Cause("non_finite", "the function", "", 0, paths, detail)
+    site = suspects[0]
+    name, place = site.equation.primitive.name, site.place
+    return Cause("non_finite", name, place.file, place.line, paths, detail)
+
+
+def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
+    run = jax.jit(lambda leaves: jaxpr.evaluate_with_marks(subject.program, leaves, _is_suspect)[1])
+    marks = run(subject.problem.split(jnp.asarray(point)))
+    return [site for site in jaxpr.walk(subject.program) if marks.get(id(site.equation), False)]
+
+
+def _without(subject: Subject, equation: Equation) -> Any:
+    def cut(equation: Equation, values: list) -> list:
+        return [jax.lax.stop_gradient(out) for out in jaxpr.bind(equation, values)]
+
+    def run(flat: Array) -> Array:
+        leaves = subject.problem.split(flat)
+        return jaxpr.evaluate(subject.program, leaves, {id(equation): cut})[0]
+
+    return Automatic(run)
+
+
+def _is_suspect(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:
+    moving = [i for i, value in enumerate(inputs) if _is_floating(value)]
+    if not moving:
+        return jnp.array(False)
+
+    def local(*values: Array) -> list:
+        filled = dict(zip(moving, values, strict=True))
+        given = [filled.get(i, value) for i, value in enumerate(inputs)]
+        return [out for out in jaxpr.bind(equation, given) if _is_floating(out)]
+
+    values = [inputs[i] for i in moving]
+    try:
+        found, pull = jax.vjp(local, *values)
+        slopes = pull([jnp.ones_like(out) for out in found])
+    except Exception:  # an operation without a derivative passes on no NaN
+        return jnp.array(False)
+    clean = ~_any(jnp.isnan, values)
+    return clean & (_any(_not_finite, slopes) | _any(jnp.isnan, found))
+
+
+def _any(question: Any, arrays: Sequence[Array]) -> Array:
+    answers = [jnp.any(question(array)) for array in arrays]
+    return jnp.any(jnp.stack(answers)) if answers else jnp.array(False)
+
+
+def _not_finite(array: Array) -> Array:
+    return ~jnp.isfinite(array)
+
+
+def _is_floating(value: Any) -> bool:
+    dtype = jnp.result_type(value) if not hasattr(value, "dtype") else value.dtype
+    if jnp.issubdtype(dtype, jax.dtypes.extended):
+        return False
+    return bool(jnp.issubdtype(dtype, np.floating))
+
+
+def _cause(subject: Subject, site: Site, cured: np.ndarray) -> Cause:
+    slices = subject.problem.slices
+    leaves = tuple(s.path for s in slices if np.any(cured[s.start : s.stop]))
+    name = site.equation.primitive.name
+    detail = f"its derivative is not finite at these inputs; called in {site.place.function}."
+    return Cause("non_finite", name, site.place.file, site.place.line, leaves, detail)

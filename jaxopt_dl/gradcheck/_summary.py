@@ -1,0 +1,158 @@
+"""Turns what was found into the report that the caller gets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxopt_dl.gradcheck import _verdict
+from jaxopt_dl.gradcheck._examine import Finding
+from jaxopt_dl.gradcheck._notes import norm_ratio
+from jaxopt_dl.gradcheck._problem import Slice, describe_promotion
+from jaxopt_dl.gradcheck._report import (
+    Cause,
+    ComponentReport,
+    Coverage,
+    GradientReport,
+    LeafReport,
+)
+from jaxopt_dl.gradcheck._subject import Subject
+from jaxopt_dl.gradcheck._verdict import FAIL, KINK, STATUS, UNRESOLVED
+
+WORST = 8
+
+
+def summarize(
+    subject: Subject,
+    findings: Sequence[Finding],
+    shown: Finding,
+    causes: Sequence[Cause],
+    evaluations: int,
+    remarks: Sequence[str],
+) -> GradientReport:
+    """Write the report.
+
+    Args:
+      subject: what was checked.
+      findings: one per point, the given point first.
+      shown: the one whose entries are listed.
+      causes: of everything that is wrong.
+      evaluations: how many values of the function were computed.
+      remarks: further notes.
+    """
+    guilty = {path for cause in causes if not cause.allowed for path in cause.leaves}
+    leaves = tuple(_leaf(piece, shown, piece.path in guilty) for piece in subject.problem.slices)
+    known = shown.known
+    given = findings[0]
+    compared = np.isfinite(given.known.stripped)
+    coverage = Coverage(
+        int(given.differenced.size),
+        given.directions,
+        subject.problem.start.size,
+        evaluations,
+        int(np.sum(compared)) if subject.rules or subject.written else 0,
+        tuple(finding.name for finding in findings),
+    )
+    return GradientReport(
+        _verdict_of(leaves, causes),
+        norm_ratio(known.gradient, _verdict.reference(known)),
+        leaves,
+        tuple(causes),
+        coverage,
+        (*remarks, *_notes(subject, shown)),
+        shown.name,
+        "full",
+    )
+
+
+def refuse(subject_slices: Sequence[Slice], cause: Cause, remarks: Sequence[str]) -> GradientReport:
+    """Write the report of a check that could not begin."""
+    leaves = tuple(
+        LeafReport(piece.path, piece.shape, "inconclusive", float("nan"), 0, (), (), ())
+        for piece in subject_slices
+    )
+    size = sum(piece.size for piece in subject_slices)
+    coverage = Coverage(0, 0, size, 0, 0, ("given",))
+    return GradientReport(
+        "fail", float("nan"), leaves, (cause,), coverage, tuple(remarks), "given", "full"
+    )
+
+
+def _verdict_of(leaves: Sequence[LeafReport], causes: Sequence[Cause]) -> str:
+    verdicts = {leaf.verdict for leaf in leaves}
+    if "fail" in verdicts or any(not cause.allowed for cause in causes):
+        return "fail"
+    return "inconclusive" if "inconclusive" in verdicts else "pass"
+
+
+def _leaf(piece: Slice, finding: Finding, guilty: bool) -> LeafReport:
+    known, status = finding.known, finding.status
+    here = np.arange(piece.start, piece.stop)
+    wrong = here[status[here] == FAIL]
+    best = _verdict.reference(known)
+    unresolved = bool(np.any(status[here] == UNRESOLVED))
+    return LeafReport(
+        piece.path,
+        piece.shape,
+        "fail" if wrong.size or guilty else "inconclusive" if unresolved else "pass",
+        norm_ratio(known.gradient[here], best[here]),
+        int(np.sum((finding.differenced >= piece.start) & (finding.differenced < piece.stop))),
+        tuple(piece.index(i) for i in wrong),
+        tuple(_component(piece, finding, i) for i in _worst(finding, best, here)),
+        tuple(piece.index(i) for i in here[status[here] == KINK]),
+    )
+
+
+def _worst(finding: Finding, best: np.ndarray, here: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        gap = np.abs(finding.known.gradient[here] - best[here])
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    return here[np.lexsort((-gap, -finding.status[here]))][:WORST]
+
+
+def _component(piece: Slice, finding: Finding, i: int) -> ComponentReport:
+    known = finding.known
+    return ComponentReport(
+        piece.index(i),
+        float(known.gradient[i]),
+        float(known.slope[i]),
+        float(known.bar[i]),
+        float(known.stripped[i]),
+        STATUS[finding.status[i]],
+    )
+
+
+def _notes(subject: Subject, finding: Finding) -> list[str]:
+    notes = []
+    promoted = describe_promotion(subject.problem)
+    if promoted:
+        notes.append(promoted)
+    notes += _kink_note(subject, finding)
+    known = finding.known
+    differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
+    differs &= ~_verdict.agrees(known, known.stripped) & ~np.isfinite(known.permitted)
+    if np.any(differs):
+        notes.append(
+            f"in {np.sum(differs)} entries the gradient agrees with finite differences but not "
+            "with differentiation without custom rules; differences decided"
+        )
+    if finding.unstripped:
+        notes.append(f"no opinion without custom rules: {finding.unstripped}")
+    if subject.paths.roundoff > 2.0**-53:
+        notes.append(
+            "the function computes in a type narrower than float64 inside, which limits what "
+            "differences can resolve"
+        )
+    return notes
+
+
+def _kink_note(subject: Subject, finding: Finding) -> list[str]:
+    kinks = np.flatnonzero(finding.status == KINK)
+    if kinks.size == 0:
+        return []
+    slices = subject.problem.slices
+    names = [next(s for s in slices if s.start <= i < s.stop).entry(i) for i in kinks[:3]]
+    more = f" and {kinks.size - 3} more" if kinks.size > 3 else ""
+    return [
+        f"kink at {', '.join(name or 'the parameter' for name in names)}{more}: the slopes from "
+        "both sides differ there, and the gradient is a valid subgradient"
+    ]
