@@ -92,8 +92,10 @@ def test_modules_inside_a_package_form_no_cycle():
     for path in FILES:
         name = ".".join(("jaxopt_dl", *path.relative_to(PACKAGE).with_suffix("").parts))
         graph[name.removesuffix(".__init__")] = {m for _, m in imported_modules(path)}
+    # `from package import module` depends on the module, `from module import name` on the module.
+    nearest = lambda module: module if module in graph else module.rpartition(".")[0]  # noqa: E731
     edges = {
-        name: {t for m in targets for t in (m, m.rpartition(".")[0]) if t in graph and t != name}
+        name: {nearest(m) for m in targets if nearest(m) in graph} - {name}
         for name, targets in graph.items()
     }
     # The top package only imports lazily, so it is nobody's dependency.
