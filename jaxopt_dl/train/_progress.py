@@ -90,38 +90,45 @@ class Lines:
 
 
 class Bar:
-    """A bar with the newest numbers, drawn by rich."""
+    """A bar, and below it the newest numbers, drawn by rich.
+
+    On a line of their own the numbers fit into 80 columns.
+    """
 
     def __init__(self, epochs: int, steps_per_epoch: int):
         rich = require("fit(progress='bar')", "rich.progress", "app")
+        console = require("fit(progress='bar')", "rich.console", "app")
+        live = require("fit(progress='bar')", "rich.live", "app")
         self._epochs = epochs
         self._bar = rich.Progress(
             rich.TextColumn("[bold]{task.description}"),
-            rich.BarColumn(bar_width=20),
-            rich.TextColumn("{task.fields[numbers]}"),
+            rich.BarColumn(bar_width=30),
             rich.TextColumn("ETA"),
             rich.TimeRemainingColumn(compact=True),
         )
+        self._numbers = require("fit(progress='bar')", "rich.text", "app").Text()
+        self._live = live.Live(console.Group(self._bar, self._numbers))
         self._task: Any = None
         self._total = epochs * steps_per_epoch
 
     def compiling(self) -> None:
-        self._bar.start()
-        self._task = self._bar.add_task("compiling ...", total=None, numbers="")
+        self._live.start()
+        self._task = self._bar.add_task("compiling ...", total=None)
 
     def compiled(self, seconds: float) -> None:
-        self._bar.print(f"compiled in {seconds:.1f} s")
+        self._live.console.print(f"compiled in {seconds:.1f} s")
         self._bar.remove_task(self._task)
-        self._task = self._bar.add_task("training", total=self._total, numbers="")
+        self._task = self._bar.add_task("training", total=self._total)
 
     def advanced(self, step: int, rows: list[Row]) -> None:
         self._bar.update(self._task, completed=step)
         if rows:
             epoch = f"epoch {rows[-1]['epoch']}/{self._epochs}"
-            self._bar.update(self._task, description=epoch, numbers=describe(rows[-1]))
+            self._bar.update(self._task, description=epoch)
+            self._numbers.plain = describe(rows[-1])
 
     def finished(self, outcome: Outcome) -> None:
-        self._bar.stop()
+        self._live.stop()
         print(outcome.value, flush=True)
 
 
