@@ -82,8 +82,7 @@ def check_gradients(
     """
     _check_options(components, points, seed)
     with _float64_device() as remarks:
-        problem = prepare(function, params, args, kwargs, has_aux)
-        program = problem.trace()
+        problem, program = prepare(function, params, args, kwargs, has_aux).traced()
         if (cause := _determinism.find_randomness(problem, program)) is not None:
             return _summary.refuse(problem.slices, cause, remarks)
         subject = study(problem, program, gradient, allow)

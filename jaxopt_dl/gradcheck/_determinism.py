@@ -1,7 +1,6 @@
 """Two evaluations at the same parameters must agree, or no difference quotient means anything."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core import jaxpr
@@ -24,7 +23,7 @@ def find_randomness(problem: Problem, program: Program) -> Cause | None:
     if changed is None and callback is None:
         return None
     run = jax.jit(lambda leaves: jaxpr.evaluate(program, leaves, {})[0])
-    leaves = problem.split(jnp.asarray(problem.start))
+    leaves = problem.split(problem.start)
     values = [float(run(leaves)), float(run(leaves))]
     if changed is not None:
         values.append(float(jax.jit(lambda x: jaxpr.evaluate(again, x, {})[0])(leaves)))

@@ -13,7 +13,8 @@ import numpy as np
 
 from jaxopt_dl._core.types import Array
 
-LARGEST_CHUNK = 512
+LARGEST_CHUNK = 128
+"""One size for all calls, so that one compilation serves them all."""
 
 
 class Moves(NamedTuple):
@@ -67,7 +68,7 @@ class Evaluator:
     def values(self, point: np.ndarray, unit: np.ndarray, moves: Moves) -> np.ndarray:
         """Return the `(n,)` values at `point` displaced by each move."""
         total = moves.step.shape[0]
-        chunk = self._chunk if total > 16 else min(16, self._chunk)
+        chunk = self._chunk
         flat, units = jnp.asarray(point), jnp.asarray(unit)
         found = np.empty(total)
         for start in range(0, total, chunk):

@@ -50,7 +50,7 @@ def blame_value(subject: Subject, point: np.ndarray, value: float) -> Cause:
 
 def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
     run = jax.jit(lambda leaves: jaxpr.evaluate_with_marks(subject.program, leaves, _is_suspect)[1])
-    marks = run(subject.problem.split(jnp.asarray(point)))
+    marks = run(subject.problem.split(point))
     return [site for site in jaxpr.walk(subject.program) if marks.get(id(site.equation), False)]
 
 

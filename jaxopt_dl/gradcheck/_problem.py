@@ -16,6 +16,7 @@ from jaxopt_dl._core.errors import check_callable, fail
 from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
+from jaxopt_dl.gradcheck._closures import promoted, with_promoted_data
 
 WHO = "check_gradients"
 
@@ -75,8 +76,8 @@ class Problem(NamedTuple):
     kwargs: Mapping[str, Any]
     has_aux: bool
 
-    def split(self, flat: Array) -> list[Array]:
-        """Cut the flat vector into the floating-point leaves."""
+    def split(self, flat: Any) -> list[Any]:
+        """Cut the flat vector, of JAX or NumPy, into the floating-point leaves."""
         return [flat[piece.start : piece.stop].reshape(piece.shape) for piece in self.slices]
 
     def restore(self, leaves: Sequence[Array]) -> PyTree:
@@ -113,7 +114,18 @@ class Problem(NamedTuple):
 
     def trace(self) -> Program:
         """Return the loss as a program; its inputs are the floating-point leaves."""
-        return jax.make_jaxpr(self.loss)(*self.split(jnp.asarray(self.start)))
+        return jax.make_jaxpr(self.loss)(*self.split(self.start))
+
+    def traced(self) -> tuple["Problem", Program]:
+        """Return problem and program, enclosed float32 data promoted where JAX insists on it."""
+        try:
+            return self, self.trace()
+        except TypeError:
+            function = with_promoted_data(self.function)
+            if function is None:
+                raise
+            problem = self._replace(function=function)
+            return problem, problem.trace()
 
 
 def prepare(
@@ -145,8 +157,8 @@ def prepare(
         tuple(slices),
         treedef,
         fixed,
-        tuple(_promoted(tuple(args))),
-        _promoted(dict(kwargs or {})),
+        tuple(promoted(tuple(args))),
+        promoted(dict(kwargs or {})),
         has_aux,
     )
 
@@ -175,16 +187,6 @@ def _is_floating(path: str, leaf: Any) -> bool:
         advice = "Pass real and imaginary parts as two leaves."
         fail(WHO, "parameters must be real", f"leaf {path!r} is {dtype}", advice, kind=TypeError)
     return bool(jnp.issubdtype(dtype, np.floating)) and math.prod(leaf.shape) > 0
-
-
-def _promoted(tree: PyTree) -> Any:
-    def promote(leaf: Any) -> Any:
-        dtype = getattr(leaf, "dtype", None)
-        if dtype is None or jnp.issubdtype(dtype, jax.dtypes.extended):
-            return leaf
-        return np.asarray(leaf, np.float64) if jnp.issubdtype(dtype, np.floating) else leaf
-
-    return jax.tree.map(promote, tree)
 
 
 def _matching(who: str, piece: Slice, leaf: Any) -> np.ndarray:

@@ -115,7 +115,7 @@ class GradientReport:
       coverage: how much was compared with what.
       notes: sentences on everything that needs no action but should be known.
       point: the parameter values the leaves are shown at, one of `coverage.points`.
-      method: "full", or "notes" for the plain algorithm.
+      method: "full", or "textbook" for the plain algorithm.
     """
 
     verdict: str
