@@ -11,7 +11,6 @@ from jaxopt_dl import losses, nn, optim, schedules, train
 from jaxopt_dl._core.types import Layer, Metric, RunLength
 
 from ._config import Config, Model, Optimizer, Penalty, Schedule
-from ._limits import refuse
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": nn.relu,
@@ -80,21 +79,31 @@ SCHEDULES = {
 
 
 def build_optimizer(config: Config) -> Callable[[RunLength], optax.GradientTransformation]:
-    """Return what `fit` takes as `optimizer`; bad numbers are refused at once."""
-    rule = OPTIMIZERS[config.optimizer.kind]
-    decay = SCHEDULES[config.schedule.kind]
-    rule_numbers = _numbers(
-        "optimizer", config.optimizer, rule, shared=("learning_rate", "clip_norm")
-    )
-    decay_numbers = _numbers("schedule", config.schedule, decay)
+    """Return what `fit` takes as `optimizer`."""
+    rule, decay = OPTIMIZERS[config.optimizer.kind], SCHEDULES[config.schedule.kind]
     limit = config.optimizer.clip_norm
 
     def build(length: RunLength) -> optax.GradientTransformation:
-        rate = decay.make(config.optimizer.learning_rate, length, **decay_numbers)
-        optimizer = rule.make(rate, **rule_numbers)
+        numbers = _numbers(config.schedule, decay)
+        rate = decay.make(config.optimizer.learning_rate, length, **numbers)
+        optimizer = rule.make(rate, **_numbers(config.optimizer, rule))
         return optim.chain(optim.clip_by_global_norm(limit), optimizer) if limit else optimizer
 
     return build
+
+
+def without_effect(config: Config) -> list[str]:
+    """Return a sentence for each number that was set and that the chosen kind does not use."""
+    rule, decay = OPTIMIZERS[config.optimizer.kind], SCHEDULES[config.schedule.kind]
+    used = {"optimizer": ("learning_rate", "clip_norm", *rule.numbers), "schedule": decay.numbers}
+    return [
+        f"{section}.{field.name} = {getattr(values, field.name)} has no effect with "
+        f"{section}.kind = {values.kind}"
+        for section, values in (("optimizer", config.optimizer), ("schedule", config.schedule))
+        for field in dataclasses.fields(values)
+        if field.name not in ("kind", *used[section])
+        and getattr(values, field.name) != field.default
+    ]
 
 
 @functools.lru_cache
@@ -138,17 +147,8 @@ def _build_penalty(penalty: Penalty, examples: int) -> Callable | None:
     return lambda params: sum(price(params, s, examples=examples) for price, s in used)
 
 
-def _numbers(
-    section: str, values: Optimizer | Schedule, row: Row, *, shared: tuple[str, ...] = ()
-) -> dict[str, float]:
-    """Return the numbers a kind uses; refuse one that was set and would be ignored."""
-    for field in dataclasses.fields(values):
-        value = getattr(values, field.name)
-        used = field.name in ("kind", *shared, *row.numbers)
-        if not used and value != field.default:
-            rule = f"is not used by {section}.kind = {values.kind!r}"
-            refuse(f"{section}.{field.name}", rule, value, "Remove it, or choose another kind.")
-    return {name: getattr(values, name) for name in row.numbers}
+def _numbers(section: Optimizer | Schedule, row: Row) -> dict[str, float]:
+    return {name: getattr(section, name) for name in row.numbers}
 
 
 def _steps(length: RunLength, epochs: float) -> int:

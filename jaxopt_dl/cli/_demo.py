@@ -9,11 +9,11 @@ from ._program import command
 DEMO = Config(
     name="demo",
     data=Data(source="digits"),
-    model=Model(hidden=(128, 64), initializer="he_normal", batch_norm=True, keep_prob=0.8),
-    optimizer=Optimizer(kind="adam", learning_rate=3e-3),
-    schedule=Schedule(kind="inverse_time", rate=0.1, period=1.0),
-    penalty=Penalty(l2=0.1),
-    training=Training(epochs=100, batch_size=64, patience=20, monitor="loss"),
+    model=Model(hidden=(256, 128), batch_norm=True, keep_prob=0.6),
+    optimizer=Optimizer(kind="adam", learning_rate=1e-2),
+    schedule=Schedule(kind="inverse_time", rate=0.1),
+    penalty=Penalty(l2=1.0),
+    training=Training(batch_size=32, monitor="accuracy"),
 )
 """Chosen among others by `experiments/demo_configuration.py`, on the dev set alone."""
 
@@ -34,7 +34,7 @@ def next_steps(folder: pathlib.Path) -> None:
     own = ("--data.source", "my.csv", "--data.target", "price")
     steps = {
         "the same numbers again": command("train", config),
-        "one number changed": command("train", config, "--optimizer.learning-rate", "1e-2"),
+        "one number changed": command("train", config, "--optimizer.learning-rate", "1e-3"),
         "your own data, .csv or .npz": command("train", *own),
         "every option": command("train", "--help"),
         "open the page": (folder / PAGE).resolve().as_uri(),

@@ -4,6 +4,7 @@ import pathlib
 
 from jaxopt_dl import train
 
+from ._build import without_effect
 from ._config import Config
 from ._interrupts import Interrupts
 from ._names import CONFIG, PAGE
@@ -31,6 +32,9 @@ def run(config: Config, *, progress: Progress, quiet: bool) -> tuple[pathlib.Pat
       KeyboardInterrupt: if it was interrupted before the first step.
     """
     job = make_job(config)
+    if not quiet:
+        for note in without_effect(config):
+            print(f"note: {note}.", flush=True)
     with run_folder(config) as folder, Interrupts() as interrupts:
         if folder.name != config.name and not quiet:
             taken = folder.with_name(config.name)

@@ -51,7 +51,6 @@ def make_job(config: Config) -> Job:
     Raises:
       Refusal: naming the key of the configuration that is to blame.
     """
-    build_optimizer(config)
     split_key, init_key, fit_key = streams(config.seed)
     prepared = prepare(config.data, split_key)
     _check_training(config, prepared)

@@ -12,7 +12,6 @@ from jaxopt_dl import optim
 from jaxopt_dl._core.types import RunLength
 from jaxopt_dl.cli import _build, _config
 from jaxopt_dl.cli._config import Config, Model, Optimizer, Penalty, Schedule
-from jaxopt_dl.cli._errors import Refusal
 
 MODEL, FREE = Model(), Penalty()
 LENGTH = RunLength(steps=100, steps_per_epoch=10)
@@ -94,17 +93,22 @@ def test_gradients_are_clipped_to_the_norm():
 
 
 @pytest.mark.parametrize(
-    ("config", "key"),
+    ("config", "note"),
     [
-        (Config(optimizer=Optimizer(kind="sgd", b1=0.5)), "optimizer.b1"),
-        (Config(optimizer=Optimizer(kind="adam", decay=0.5)), "optimizer.decay"),
-        (Config(schedule=Schedule(kind="constant", period=2.0)), "schedule.period"),
-        (Config(schedule=Schedule(kind="cosine", rate=0.5)), "schedule.rate"),
+        (Config(optimizer=Optimizer(kind="sgd", b1=0.5)), "optimizer.b1 = 0.5"),
+        (Config(optimizer=Optimizer(kind="adam", decay=0.5)), "optimizer.decay = 0.5"),
+        (Config(schedule=Schedule(kind="constant", period=2.0)), "schedule.period = 2.0"),
+        (Config(schedule=Schedule(kind="cosine", rate=0.5)), "schedule.rate = 0.5"),
     ],
 )
-def test_a_number_that_would_be_ignored_is_refused(config, key):
-    with pytest.raises(Refusal, match=rf"{key}: is not used by .*Remove it"):
-        _build.build_optimizer(config)
+def test_a_number_without_effect_is_told(config, note):
+    assert [told.startswith(note) for told in _build.without_effect(config)] == [True]
+
+
+def test_numbers_with_effect_are_not_told():
+    optimizer = Optimizer(kind="rmsprop", learning_rate=0.5, decay=0.5, eps=0.5, clip_norm=1.0)
+    schedule = Schedule(kind="exponential", rate=0.5, period=2.0)
+    assert _build.without_effect(Config(optimizer=optimizer, schedule=schedule)) == []
 
 
 def objective(model: Model = MODEL, penalty: Penalty = FREE, axes: int = 1):

@@ -1,12 +1,24 @@
 """The demo's promise about real data."""
 
 import importlib.util
+import json
 import pathlib
 import statistics
 
 import pytest
 
-EXPERIMENT = pathlib.Path(__file__).parents[2] / "experiments" / "demo_configuration.py"
+from jaxopt_dl.cli._demo import DEMO
+from jaxopt_dl.cli._toml import from_mapping
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXPERIMENT = ROOT / "experiments" / "demo_configuration.py"
+RESULTS = ROOT / "docs" / "experiments" / "demo_configuration.json"
+
+
+def test_the_demo_uses_the_configuration_that_was_best_on_the_dev_set():
+    results = json.loads(RESULTS.read_text())
+    assert results["chosen"] == max(results["dev_accuracy"], key=results["dev_accuracy"].get)
+    assert from_mapping(results["configuration"]) == DEMO
 
 
 @pytest.mark.slow

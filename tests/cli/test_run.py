@@ -83,11 +83,13 @@ def test_an_existing_run_is_never_touched(train_small):
     assert "best.params" in files(pathlib.Path("runs/run-3"))
 
 
-def test_a_new_folder_for_an_existing_name_is_announced(small, capsys):
+def test_a_new_folder_and_a_number_without_effect_are_announced(small, capsys):
     RUN.mkdir(parents=True)
     loud = [flag for flag in small if flag != "--quiet"]
-    assert main(["train", *loud]) == 0
-    assert "runs/run exists and is kept; this run goes to runs/run-2." in capsys.readouterr().out
+    assert main(["train", *loud, "--optimizer.decay", "0.5"]) == 0
+    output = capsys.readouterr().out
+    assert "runs/run exists and is kept; this run goes to runs/run-2." in output
+    assert "note: optimizer.decay = 0.5 has no effect with optimizer.kind = adam." in output
 
 
 def test_the_saved_parameters_predict_what_the_history_says(train_small):
@@ -196,7 +198,6 @@ def test_a_refused_run_leaves_no_folder(refused):
             ["--data.source", "diabetes", "--training.monitor", "accuracy"],
             ["training.monitor", "regression"],
         ),
-        (["--data.source", "iris", "--optimizer.decay", "0.5"], ["optimizer.decay", "0.5"]),
         (["--data.source", "iris", "--optimizer.learning-rate", "-1"], ["optimizer.learning_rate"]),
         (["--data.source", "iris", "--name", "../up"], ["name", "'../up'"]),
         (["missing.toml"], ["missing.toml", "cannot be read"]),
