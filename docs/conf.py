@@ -32,7 +32,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
-exclude_patterns = ["_build", "README.md"]
+exclude_patterns = ["_build"]
 default_role = "name-or-code"
 
 if os.environ.get("JAXOPT_DL_INTERSPHINX"):

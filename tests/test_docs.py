@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import itertools
+import json
 import pathlib
 import re
 import shlex
@@ -16,7 +17,7 @@ import jax
 import pytest
 
 import jaxopt_dl
-from jaxopt_dl.cli import _demo, _flags, _toml
+from jaxopt_dl.cli import _demo, _flags, _toml, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -93,6 +94,16 @@ def test_code_of_a_page_runs_and_prints_what_the_page_says(page, run):
 def test_code_of_the_readme_runs_and_trains_a_good_network(run):
     accuracy = re.search(r"test accuracy (\S+)\n$", run(README)[0])
     assert accuracy and float(accuracy[1]) >= 0.95
+
+
+@pytest.mark.slow
+def test_the_library_example_of_the_readme_starts_as_the_demo_does(run, tmp_path):
+    """The first epoch is the same to rounding; later ones are not, since training is chaotic."""
+    run(README)
+    assert main(["demo", "--quiet", "--out", str(tmp_path)]) == 0
+    lines = (tmp_path / "demo" / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    result = sys.modules["page"].result  # pyright: ignore[reportAttributeAccessIssue]
+    assert json.loads(lines[0]) == pytest.approx(result.history.rows[0], rel=1e-4)
 
 
 def test_the_library_example_of_the_readme_has_at_most_25_lines():
