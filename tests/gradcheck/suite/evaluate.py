@@ -13,7 +13,7 @@ import json
 import pathlib
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -71,10 +71,18 @@ def user_settings():
         yield
 
 
+def one_by_one(cases: Iterable[Case]) -> Iterator[Case]:
+    """Forget compiled programs now and then: those of some hundred cases fill gigabytes."""
+    for number, case in enumerate(cases, start=1):
+        yield case
+        if number % 50 == 0:
+            jax.clear_caches()
+
+
 def evaluate(cases: Iterable[Case], announce: bool = False) -> Figures:
     """Check every case and count."""
     results = []
-    for case in cases:
+    for case in one_by_one(cases):
         results.append(examine(case))
         if announce:
             print(line_of(results[-1]), flush=True)
