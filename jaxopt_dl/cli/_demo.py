@@ -9,11 +9,11 @@ from ._program import command
 DEMO = Config(
     name="demo",
     data=Data(source="digits"),
-    model=Model(hidden=(256, 128), batch_norm=True, keep_prob=0.6),
+    model=Model(hidden=(512, 256), batch_norm=True, keep_prob=0.7),
     optimizer=Optimizer(kind="adam", learning_rate=1e-2),
     schedule=Schedule(kind="inverse_time", rate=0.1),
     penalty=Penalty(l2=1.0),
-    training=Training(batch_size=32, monitor="accuracy"),
+    training=Training(batch_size=32),
 )
 """Chosen among others by `experiments/demo_configuration.py`, on the dev set alone."""
 
