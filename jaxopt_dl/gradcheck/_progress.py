@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 QUIET_FOR = 3.0
 """Seconds before anything is said."""
+PAUSE_ON_TERMINAL = 0.5
+PAUSE_ELSEWHERE = 10.0
 
 
 def reporter(progress: bool | str) -> Callable[[int], None]:
@@ -16,15 +18,15 @@ def reporter(progress: bool | str) -> Callable[[int], None]:
     """
     if progress is False or (progress == "auto" and not sys.stderr.isatty()):
         return lambda done: None
+    pause, end = (PAUSE_ON_TERMINAL, "\r") if sys.stderr.isatty() else (PAUSE_ELSEWHERE, "\n")
     start = time.monotonic()
     last = [start]
 
     def report(done: int) -> None:
         now = time.monotonic()
-        if now - start > QUIET_FOR and now - last[0] > 1.0:
+        if now - start > QUIET_FOR and now - last[0] > pause:
             last[0] = now
             text = f"check_gradients: {done:,} evaluations in {now - start:.0f} s"
-            end = "\r" if sys.stderr.isatty() else "\n"
             print(text, end=end, file=sys.stderr, flush=True)
 
     return report
