@@ -10,7 +10,11 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import os
 import pathlib
+import queue
+import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +35,7 @@ KINDS = {
     "nondeterministic": "nondeterministic",
     "gradient": "hand_written",
 }
+LIMIT = 300  # seconds for one case
 RATES = ("detection", "no_alarm", "leaves", "components", "cause", "no_false_accusation")
 
 
@@ -92,29 +97,31 @@ def evaluate(cases: Iterable[Case], announce: bool = False) -> Figures:
 
 
 def examine(case: Case) -> Result:
+    """Check one case, in a thread of its own: a program that never ends cannot be interrupted."""
     start = time.perf_counter()
+    answers: queue.Queue = queue.Queue()
+    threading.Thread(target=lambda: answers.put(answer(case)), daemon=True).start()
+    try:
+        verdict, facts, said = answers.get(timeout=LIMIT)
+    except queue.Empty:
+        verdict, facts, said = no_verdict(case, "timeout", f"no answer after {LIMIT} s")
+    seconds = time.perf_counter() - start
+    return Result(case.name, case.theme, case.verdict, verdict, seconds, facts, said)
+
+
+def answer(case: Case) -> tuple[str, dict[str, bool], dict[str, Any]]:
+    """The verdict, the facts judged, and the report in short."""
     with user_settings():
         arguments = case.make()
         try:
             report = check_gradients(**arguments)
         except Exception as error:  # a checker that raises has given no verdict
-            return crashed(case, error, time.perf_counter() - start)
-        seconds = time.perf_counter() - start
-        return Result(
-            case.name,
-            case.theme,
-            case.verdict,
-            report.verdict,
-            seconds,
-            judge(case, arguments, report),
-            summary(report),
-        )
+            return no_verdict(case, "raised", f"{type(error).__name__}: {error}"[:500])
+        return report.verdict, judge(case, arguments, report), summary(report)
 
 
-def crashed(case: Case, error: Exception, seconds: float) -> Result:
-    facts = {"detection" if case.is_bug else "no_alarm": False}
-    said = {"error": f"{type(error).__name__}: {error}"[:500]}
-    return Result(case.name, case.theme, case.verdict, "raised", seconds, facts, said)
+def no_verdict(case: Case, word: str, why: str) -> tuple[str, dict[str, bool], dict[str, Any]]:
+    return word, {"detection" if case.is_bug else "no_alarm": False}, {"error": why}
 
 
 def judge(case: Case, arguments: dict, report: Any) -> dict[str, bool]:
@@ -208,6 +215,9 @@ def main() -> None:
     print(text_of(figures))
     if options.json:
         options.json.write_text(as_json(figures))
+    if any(result.verdict == "timeout" for result in figures.results):
+        sys.stdout.flush()
+        os._exit(1)  # a computation that never ends would keep the process alive
 
 
 if __name__ == "__main__":

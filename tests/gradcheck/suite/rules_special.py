@@ -241,10 +241,9 @@ def linear_solve_rule_not_transposed():
 
 
 def fixed_point(a):
-    step = lambda x: jnp.cos(a * x)
-    return jax.lax.while_loop(
-        lambda s: jnp.max(jnp.abs(s[0] - s[1])) > 1e-14, lambda s: (step(s[0]), s[0]), (a, a + 1)
-    )[0]
+    go_on = lambda s: (jnp.max(jnp.abs(s[0] - s[1])) > 1e-14) & (s[2] < 500)
+    step = lambda s: (jnp.cos(a * s[0]), s[0], s[2] + 1)
+    return jax.lax.while_loop(go_on, step, (a, a + 1, 0))[0]
 
 
 def fixed_point_forward(a):

@@ -14,9 +14,9 @@ def newton(residual, start, tolerance):
 
     def solve(a):
         slope = jax.grad(residual)
-        go_on = lambda x: jnp.abs(residual(x, a)) > tolerance
-        step = lambda x: x - residual(x, a) / slope(x, a)
-        return jax.lax.while_loop(go_on, step, start + 0 * a)
+        go_on = lambda s: (jnp.abs(residual(s[0], a)) > tolerance) & (s[1] < 100)
+        step = lambda s: (s[0] - residual(s[0], a) / slope(s[0], a), s[1] + 1)
+        return jax.lax.while_loop(go_on, step, (start + 0 * a, 0))[0]
 
     return solve
 
@@ -107,6 +107,23 @@ def implicit_fixed_point_mapped():
     solution = jax.vmap(implicit(fixed_point, kepler))
     loss = lambda p: jnp.sum(solution(p["a"]) ** 2)
     return {"function": loss, "params": {"a": np.array([0.2, 0.9, 2.0])}}
+
+
+def cosine_residual(x, a):
+    return x - jnp.cos(a * x)
+
+
+def unbounded_fixed_point(a):
+    step = lambda s: (jnp.cos(a * s[0]), s[0])
+    return jax.lax.while_loop(lambda s: jnp.abs(s[0] - s[1]) > 1e-12, step, (a, a + 1))[0]
+
+
+@correct()
+def solver_without_a_bound_on_its_steps():
+    """The iteration contracts at these parameters; at twice their size it never ends."""
+    solution = implicit(unbounded_fixed_point, cosine_residual)
+    loss = lambda p: (p["w"] * solution(p["a"]) - 0.2) ** 2
+    return {"function": loss, "params": {"a": np.float64(0.8), "w": np.float64(1.5)}}
 
 
 @correct()
@@ -226,7 +243,7 @@ def float32_loss_with_an_offset():
     return {"function": loss, "params": {"x": normal(16, 4)}}
 
 
-@correct(truth=lambda p: jnp.sum(jnp.tanh(p["x"]) ** 2))
+@correct(truth=lambda p: jnp.sum(jnp.tanh(p["x"]) ** 2), noise=1e-6)
 def float32_parameters():
     params = {"x": normal(17, 5).astype(np.float32)}
     return {"function": lambda p: jnp.sum(jnp.tanh(p["x"]) ** 2), "params": params}
