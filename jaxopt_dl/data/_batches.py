@@ -19,6 +19,11 @@ class Batches(NamedTuple):
     Attributes:
       indices: `(num_batches, batch_size)` int32, which examples; 0 on padding.
       mask: `(num_batches, batch_size)` bool, False on padding.
+
+    Examples:
+      >>> batches = epoch_batches(jax.random.key(0), 5, 2)
+      >>> print(batches.indices.shape, batches.mask.sum(axis=1))
+      (3, 2) [2 2 1]
     """
 
     indices: Array

@@ -23,6 +23,11 @@ class Normalizer(NamedTuple):
     Attributes:
       mean: `(*features,)`, in the units of the data.
       scale: `(*features,)`, the standard deviation, 1 where a feature is constant.
+
+    Examples:
+      >>> normalizer = fit_normalizer([[1.0, 7.0], [3.0, 7.0]])
+      >>> print(normalizer.mean, normalizer.scale)
+      [2. 7.] [1. 1.]
     """
 
     mean: Array

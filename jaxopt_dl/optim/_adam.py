@@ -13,7 +13,17 @@ from ._rule import descend, leafwise, rule
 
 
 class AdamState(NamedTuple):
-    """State of `adam`: running means of gradients (`mu`) and of their squares (`nu`)."""
+    """State of `adam`: running means of gradients (`mu`) and of their squares (`nu`).
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rule, g = adam(0.1), jnp.array([2.0, -4.0])
+      >>> _, state = rule.update(g, rule.init(g))
+      >>> print(state.count, state.mu.round(3), state.nu.round(3))
+      1 [ 0.2 -0.4] [0.004 0.016]
+      >>> sorted(state.hyperparams)
+      ['b1', 'b2', 'eps', 'eps_root', 'learning_rate']
+    """
 
     count: Array
     mu: PyTree

@@ -13,7 +13,14 @@ from ._rule import leafwise, rule
 
 
 class ClipState(NamedTuple):
-    """State of the clipping blocks: a counter and the limit."""
+    """State of the clipping blocks: a counter and the limit.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> state = clip_by_global_norm(1.5).init(jnp.ones(3))
+      >>> print(state.count, state.hyperparams["max_norm"])
+      0 1.5
+    """
 
     count: Array
     hyperparams: dict[str, Any]

@@ -16,7 +16,15 @@ from ._rule import STRUCTURES
 
 
 class SkipNonfiniteState(NamedTuple):
-    """State of `skip_nonfinite`: how many updates were skipped, and the state it guards."""
+    """State of `skip_nonfinite`: how many updates were skipped, and the state it guards.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.optim import sgd
+      >>> state = skip_nonfinite(sgd(0.1)).init(jnp.ones(3))
+      >>> print(state.skipped, type(state.inner_state).__name__)
+      0 SgdState
+    """
 
     skipped: Array
     inner_state: PyTree

@@ -14,7 +14,16 @@ Form = Literal["classical", "ema"]
 
 
 class MomentumState(NamedTuple):
-    """State of `momentum`: the velocity, in units of the gradient, as `trace`."""
+    """State of `momentum`: the velocity, in units of the gradient, as `trace`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rule, g = momentum(0.1, decay=0.5), jnp.array([2.0, -4.0])
+      >>> _, state = rule.update(g, rule.init(g))
+      >>> _, state = rule.update(g, state)
+      >>> print(state.count, state.trace)
+      2 [ 3. -6.]
+    """
 
     count: Array
     trace: PyTree

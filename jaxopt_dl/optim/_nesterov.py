@@ -13,7 +13,15 @@ from ._rule import descend, leafwise, rule
 
 
 class NesterovState(NamedTuple):
-    """State of `nesterov`: `lookahead` is how far the parameters are ahead of the iterate."""
+    """State of `nesterov`: `lookahead` is how far the parameters are ahead of the iterate.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rule, g = nesterov(0.5, decay=0.5), jnp.array([2.0, -4.0])
+      >>> _, state = rule.update(g, rule.init(g))
+      >>> print(state.count, state.lookahead)
+      1 [-0.5  1. ]
+    """
 
     count: Array
     lookahead: PyTree

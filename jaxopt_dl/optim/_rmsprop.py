@@ -13,7 +13,15 @@ from ._rule import descend, leafwise, rule
 
 
 class RmspropState(NamedTuple):
-    """State of `rmsprop`: a running mean of squared gradients, `nu`."""
+    """State of `rmsprop`: a running mean of squared gradients, `nu`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rule, g = rmsprop(0.1, decay=0.5), jnp.array([2.0, -4.0])
+      >>> _, state = rule.update(g, rule.init(g))
+      >>> print(state.count, state.nu)
+      1 [2. 8.]
+    """
 
     count: Array
     nu: PyTree

@@ -10,7 +10,14 @@ from ._rule import descend, leafwise, rule
 
 
 class SgdState(NamedTuple):
-    """State of `sgd`: a counter and the numbers, nothing per parameter."""
+    """State of `sgd`: a counter and the numbers, nothing per parameter.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> state = sgd(0.5).init(jnp.ones(1000))
+      >>> print(state.count, state.hyperparams["learning_rate"])
+      0 0.5
+    """
 
     count: Array
     hyperparams: dict[str, Any]

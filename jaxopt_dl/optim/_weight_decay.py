@@ -17,7 +17,14 @@ from ._sgd import sgd
 
 
 class WeightDecayState(NamedTuple):
-    """State of `add_decayed_weights`: a counter and the strength."""
+    """State of `add_decayed_weights`: a counter and the strength.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> state = add_decayed_weights(0.25).init({"kernel": jnp.ones(3)})
+      >>> print(state.count, state.hyperparams["weight_decay"])
+      0 0.25
+    """
 
     count: Array
     hyperparams: dict[str, Any]
@@ -25,6 +32,12 @@ class WeightDecayState(NamedTuple):
 
 def is_kernel(path: str) -> bool:
     """Return whether a parameter is a weight by its path: the last name is `kernel`.
+
+    Args:
+      path: names from the top to the leaf, joined by slashes.
+
+    Returns:
+      Whether the leaf decays by default.
 
     Examples:
       >>> is_kernel("00_dense/kernel"), is_kernel("00_dense/bias")

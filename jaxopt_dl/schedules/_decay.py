@@ -16,7 +16,13 @@ _STATIC = {"static": True}
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class InverseTime:
-    """See `inverse_time`."""
+    """Decay as one over time, made by `inverse_time`; its fields are its numbers.
+
+    Examples:
+      >>> schedule = inverse_time(0.2, 1.0, decay_steps=17)
+      >>> schedule.rate, schedule.decay_steps
+      (1.0, 17)
+    """
 
     initial: Number
     rate: Number
@@ -32,7 +38,12 @@ class InverseTime:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Exponential:
-    """See `exponential`."""
+    """Decay by a factor per period, made by `exponential`; its fields are its numbers.
+
+    Examples:
+      >>> exponential(0.2, 0.95)
+      Exponential(initial=0.2, rate=0.95, decay_steps=1, staircase=False)
+    """
 
     initial: Number
     rate: Number
@@ -48,7 +59,12 @@ class Exponential:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class InverseSqrt:
-    """See `inverse_sqrt`."""
+    """Decay as one over the root of time, made by `inverse_sqrt`; its fields are its numbers.
+
+    Examples:
+      >>> jax.tree.leaves(inverse_sqrt(0.2, decay_steps=17))  # the numbers, as data
+      [0.2, 1.0, 17]
+    """
 
     initial: Number
     k: Number

@@ -17,7 +17,14 @@ from ._numbers import as_count, as_float, length
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Join:
-    """See `join`."""
+    """Schedules one after another, made by `join`; its fields are they and their starts.
+
+    Examples:
+      >>> from jaxopt_dl.schedules import constant, linear
+      >>> schedule = join(constant(0.1), linear(0.1, 0.0, steps=2), boundaries=(3,))
+      >>> schedule.schedules[0], schedule.boundaries
+      (Constant(value=0.1), (3,))
+    """
 
     schedules: tuple[Callable, ...]
     boundaries: tuple[Number, ...]
@@ -36,7 +43,13 @@ class Join:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Warmup:
-    """See `warmup`."""
+    """A rise before a schedule, made by `warmup`; its fields are the two.
+
+    Examples:
+      >>> from jaxopt_dl.schedules import constant
+      >>> warmup(constant(0.1), steps=3)
+      Warmup(schedule=Constant(value=0.1), steps=3)
+    """
 
     schedule: Callable
     steps: Number

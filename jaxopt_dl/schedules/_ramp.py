@@ -13,7 +13,12 @@ from ._numbers import as_float, between, length, progress, real
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """See `constant`."""
+    """One value for ever, made by `constant`; its fields are its numbers.
+
+    Examples:
+      >>> constant(0.1)
+      Constant(value=0.1)
+    """
 
     value: Number
 
@@ -26,7 +31,13 @@ class Constant:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    """See `linear`."""
+    """A straight line between two values, made by `linear`; its fields are its numbers.
+
+    Examples:
+      >>> schedule = linear(0.1, 0.0, steps=100)
+      >>> jax.tree.map(lambda number: number / 2, schedule)  # a pytree of its numbers
+      Linear(initial=0.05, final=0.0, steps=50.0)
+    """
 
     initial: Number
     final: Number
@@ -40,7 +51,12 @@ class Linear:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Cosine:
-    """See `cosine`."""
+    """Half a cosine wave, made by `cosine`; its fields are its numbers.
+
+    Examples:
+      >>> cosine(0.1, steps=100)
+      Cosine(initial=0.1, final=0.0, steps=100)
+    """
 
     initial: Number
     final: Number
