@@ -124,7 +124,8 @@ def arccos_of_one():
 def entropy_of_an_impossible_event():
     def loss(p):
         logs = jnp.log(p["x"])  # planted
-        return -jnp.sum(jnp.where(p["x"] > 0, p["x"] * logs, 0.0) * p["w"])
+        terms = p["x"] * logs  # planted
+        return -jnp.sum(jnp.where(p["x"] > 0, terms, 0.0) * p["w"])
 
     return {"function": loss, "params": {"x": WITH_ZERO, "w": normal(13, 4)}}
 
