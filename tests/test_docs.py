@@ -96,6 +96,20 @@ def test_code_of_the_readme_runs_and_trains_a_good_network(run):
     assert accuracy and float(accuracy[1]) >= 0.95
 
 
+@pytest.mark.parametrize("page", [README, DOCS / "tutorials" / "first-network.md"], ids=name_of)
+def test_pages_that_rebuild_the_demo_use_its_numbers(page):
+    code = "".join(block.text for block in blocks_of(page, "python"))
+    model, training = _demo.DEMO.model, _demo.DEMO.training
+    assert f"keep_prob={model.keep_prob}" in code
+    assert f"epochs={training.epochs}" in code and f"batch_size={training.batch_size}" in code
+    assert f"patience={training.patience}" in code and training.monitor == "loss"
+    assert f"l2_penalty(params, {_demo.DEMO.penalty.l2}," in code
+    assert all(re.search(rf"\b{units}\b", code) for units in model.hidden)
+    numbers = re.search(r"inverse_time\((\S+), (\S+),", code)
+    rates = _demo.DEMO.optimizer.learning_rate, _demo.DEMO.schedule.rate
+    assert numbers and tuple(map(float, numbers.groups())) == rates
+
+
 @pytest.mark.slow
 def test_the_library_example_of_the_readme_starts_as_the_demo_does(run, tmp_path):
     """The first epoch is the same to rounding; later ones are not, since training is chaotic."""
