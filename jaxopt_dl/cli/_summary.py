@@ -91,7 +91,8 @@ def _describe_data(job: Job) -> str:
     prepared = job.prepared
     sizes = ", ".join(f"{len(rows)} {part}" for part, rows in prepared.rows.items())
     features = int(np.prod(prepared.dataset.x.shape[1:]))
-    targets = f"{prepared.outputs} {'targets' if prepared.classes is None else 'classes'}"
+    noun = "classes" if prepared.classes is not None else "targets"
+    targets = f"{prepared.outputs} {noun}" if prepared.outputs > 1 else "1 target"
     return f"{prepared.dataset.name}: {sizes}; {features} features, {targets}"
 
 

@@ -118,6 +118,11 @@ def _build(
     if length.steps >= 2**31:
         advice = "Use fewer epochs or larger batches."
         fail("fit", "a run must have fewer than 2**31 steps", f"got {length.steps}", advice)
+    module = getattr(optimizer, "__module__", None) or ""
+    if callable(optimizer) and module.startswith(("jaxopt_dl.optim", "optax")):
+        name = getattr(optimizer, "__name__", "it")
+        advice = f"Call it: `{name}(1e-3)`."
+        fail("fit", "`optimizer` must be a transformation", f"got the factory {name}", advice)
     built = optimizer(length) if callable(optimizer) else optimizer
     if not isinstance(built, optax.GradientTransformation):
         rule = "`optimizer` must be an optax transformation or a function returning one"

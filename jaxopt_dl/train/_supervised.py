@@ -40,12 +40,10 @@ class Supervised:
         self, params: PyTree, state: PyTree, batch: Batch, *, key: Key | None, training: bool
     ) -> tuple[Array, Aux]:
         """Return the weighted mean loss plus the penalty, and the batch's metrics."""
-        y = batch["y"]
+        x, y = _inputs_and_targets(batch)
         mask = batch.get("mask")
         weight = batch.get("weight")
-        outputs, state = self.layer.apply(
-            params, state, batch["x"], training=training, key=key, mask=mask
-        )
+        outputs, state = self.layer.apply(params, state, x, training=training, key=key, mask=mask)
         if weight is None:
             weight = jnp.ones(jnp.shape(y)[:1], outputs.dtype)
         # A row that does not count must not reach the loss: even a NaN times zero is NaN.
@@ -67,7 +65,8 @@ class Supervised:
         Inside a compiled program a label out of range can only make the loss NaN. Here the loss
         and the metrics see every target once, with outputs of zero, and may raise.
         """
-        x, y = data["x"], np.asarray(data["y"])
+        x, y = _inputs_and_targets(data)
+        y = np.asarray(y)
         one = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.asarray(x[:1]).dtype)
         outputs, _ = jax.eval_shape(
             lambda p, s, rows: self.layer.apply(p, s, rows, training=False), params, state, one
@@ -134,3 +133,11 @@ def supervised(
             rule = "a metric may not be named loss, data_loss, penalty or weight"
             fail("supervised", rule, f"got {name!r}", "Choose another name.")
     return Supervised(layer, loss, penalty, tuple((metrics or {}).items()))
+
+
+def _inputs_and_targets(batch: Batch) -> tuple[Array, Array]:
+    if "x" not in batch or "y" not in batch:
+        rule = "the data must hold `x` (inputs) and `y` (targets)"
+        came = f"got {', '.join(sorted(batch)) or 'nothing'}"
+        fail("supervised", rule, came, 'Name them so: `{"x": inputs, "y": targets}`.')
+    return batch["x"], batch["y"]

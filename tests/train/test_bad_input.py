@@ -26,6 +26,11 @@ DATA = {
     "nan": (changed("x", (4, 2), np.nan), ValueError, r"1 of 50 rows \(row 4\), column 2"),
     "infinity": (changed("x", (4, 2), np.inf), ValueError, r"data\['x'\].* must be finite"),
     "not a dict": ([1, 2], TypeError, "`data` must be a dict of arrays, got list"),
+    "names unknown": (
+        {"X": np.ones((50, 4)), "Y": np.ones(50)},
+        ValueError,
+        r"must hold .*got .*X.*Y",
+    ),
     "empty dict": ({}, TypeError, "`data` must be a dict of arrays, got none"),
     "no rows": ({name: a[:0] for name, a in blobs().items()}, ValueError, "at least one row"),
     "ragged": (blobs() | {"y": np.zeros(49, int)}, ValueError, r"same number of rows.*'y': 49"),
@@ -93,6 +98,11 @@ ARGUMENTS = {
     ),
     "optimizer a string": ({"optimizer": "adam"}, TypeError, "must be an optax transformation"),
     "optimizer function": ({"optimizer": lambda run: 0.1}, TypeError, "got float"),
+    "optimizer not called": (
+        {"optimizer": optim.adam},
+        ValueError,
+        r"got the factory adam. Call it: `adam\(1e-3\)`",
+    ),
     "progress": ({"progress": "bars"}, ValueError, "`progress` must be 'auto', 'bar'"),
     "dev without y": ({"dev": {"x": blobs()["x"]}}, ValueError, "same arrays as `data`"),
 }
