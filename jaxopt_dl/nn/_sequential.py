@@ -1,19 +1,12 @@
 """Composition: one layer after another."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-import jax
-
 from jaxopt_dl._core.errors import check_key, check_known_keys, fail
-from jaxopt_dl._core.numerics import as_spec
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
 from ._checks import check_training, label
-
-# Marks a message that already says where in the network it arose.
-_PLACE = "in layer "
+from ._children import apply_part, init_part, without_empty
 
 
 def sequential(*layers: Layer, name: str | None = None) -> Layer:
@@ -40,7 +33,7 @@ def sequential(*layers: Layer, name: str | None = None) -> Layer:
         hold unknown names. Errors of the layers, with their path in front.
 
     Examples:
-      >>> import jax.numpy as jnp
+      >>> import jax, jax.numpy as jnp
       >>> from jaxopt_dl import nn
       >>> model = sequential(nn.dense(8), nn.lift(nn.relu), nn.dense(3, name="head"))
       >>> params, state = model.init(jax.random.key(0), (4,))
@@ -57,14 +50,8 @@ def sequential(*layers: Layer, name: str | None = None) -> Layer:
         check_key(who, key)
         params, state = {}, {}
         for index, (child, layer) in enumerate(children.items()):
-            with _inside(child):
-                own_params, own_state = layer.init(jax.random.fold_in(key, index), spec)
-                spec = _output_spec(layer, own_params, own_state, spec)
-            if jax.tree.leaves(own_params):
-                params[child] = own_params
-            if jax.tree.leaves(own_state):
-                state[child] = own_state
-        return params, state
+            params[child], state[child], spec = init_part(child, index, layer, key, spec)
+        return without_empty(params), without_empty(state)
 
     def apply(
         params: PyTree,
@@ -82,16 +69,9 @@ def sequential(*layers: Layer, name: str | None = None) -> Layer:
             check_key(who, key)
         new_state = dict(state)
         for index, (child, layer) in enumerate(children.items()):
-            own_key = None if key is None else jax.random.fold_in(key, index)
-            with _inside(child), jax.named_scope(child):
-                x, own_state = layer.apply(
-                    params.get(child, {}),
-                    state.get(child, {}),
-                    x,
-                    training=training,
-                    key=own_key,
-                    mask=mask,
-                )
+            x, own_state = apply_part(
+                child, index, layer, params, state, x, training=training, key=key, mask=mask
+            )
             if child in state:
                 new_state[child] = own_state
         return x, new_state
@@ -128,30 +108,3 @@ def _check_layer(who: str, index: int, layer: Any) -> None:
         advice = "Make layers with factories such as `nn.dense(64)`."
     came = f"got {getattr(layer, '__name__', repr(layer))} ({type(layer).__name__})"
     fail(who, "every argument must be a layer", f"{came} at place {index}", advice, kind=TypeError)
-
-
-def _output_spec(layer: Layer, params: PyTree, state: PyTree, spec: Spec) -> jax.ShapeDtypeStruct:
-    """Return what comes out of a layer for one example, without computing it."""
-    spec = as_spec(spec)
-    # Two rows, so that a function that squeezes or merges the batch axis is found out.
-    rows = jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype)
-    out = jax.eval_shape(lambda *args: layer.apply(*args, training=False)[0], params, state, rows)
-    if out.shape[:1] != (2,):
-        rule = "a layer must keep the batch axis in front"
-        came = f"got {out.shape} out of {rows.shape}"
-        fail(label(layer.kind, layer.name), rule, came, "Reshape with `x.reshape(x.shape[0], -1)`.")
-    return jax.ShapeDtypeStruct(out.shape[1:], out.dtype)
-
-
-@contextlib.contextmanager
-def _inside(child: str) -> Iterator[None]:
-    """Put the path of the layer in front of the message of an error that passes through."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        if error.args and isinstance(error.args[0], str):
-            message = error.args[0]
-            nested = message.startswith(_PLACE)
-            path = f"{child}/{message.removeprefix(_PLACE)}" if nested else f"{child}: {message}"
-            error.args = (_PLACE + path, *error.args[1:])
-        raise

@@ -25,9 +25,22 @@ def scope(dtype: str):
     return jax.enable_x64(True) if dtype == "float64" else contextlib.nullcontext()
 
 
+def input_dtype(case: LayerCase, dtype):
+    return jnp.int32 if case.indices else dtype
+
+
+def rows_like(case: LayerCase, rows: int, dtype) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((rows, *case.spec), input_dtype(case, dtype))
+
+
+def other_rows(case: LayerCase, x, by: float = 2.31):
+    """Another batch of the same form, all of its values valid."""
+    return (x + 3) % case.indices if case.indices else x + by
+
+
 @functools.partial(jax.jit, static_argnames=("case", "dtype"))
 def init_of(key, *, case: LayerCase, dtype):
-    return case.factory().init(key, jax.ShapeDtypeStruct(case.spec, dtype))
+    return case.factory().init(key, jax.ShapeDtypeStruct(case.spec, input_dtype(case, dtype)))
 
 
 def apply(params, state, x, key=None, mask=None, *, case: LayerCase, training: bool = True):
@@ -41,8 +54,9 @@ def made(case: LayerCase, key: jax.Array, dtype=jnp.float64, rows: int = BATCH):
     """Parameters, state and a batch for the layer of a case."""
     params, state = init_of(key, case=case, dtype=np.dtype(dtype))
     seed = int(jax.random.key_data(key)[-1])
-    x = np.random.default_rng(seed).normal(size=(rows, *case.spec))
-    return params, state, jnp.asarray(x, dtype)
+    random, shape = np.random.default_rng(seed), (rows, *case.spec)
+    x = random.integers(0, case.indices, shape) if case.indices else random.normal(size=shape)
+    return params, state, jnp.asarray(x, input_dtype(case, dtype))
 
 
 def test_the_shape_predicted_by_tracing_is_the_shape_computed(case, key, x64):
@@ -60,10 +74,11 @@ def test_the_dtype_that_goes_in_comes_out(case, key, dtype, training):
     with scope(dtype):
         init = functools.partial(init_of, case=case, dtype=np.dtype(DTYPES[dtype]))
         params, state = jax.eval_shape(init, key)
-        x = jax.ShapeDtypeStruct((BATCH, *case.spec), DTYPES[dtype])
+        x = rows_like(case, BATCH, DTYPES[dtype])
         forward = functools.partial(apply, key=key, case=case, training=training)
         y, _ = jax.eval_shape(forward, params, state, x)
-        assert y.dtype == DTYPES[dtype]
+        # Indices have no dtype to keep: what comes out has that of the parameters.
+        assert y.dtype == (jnp.float32 if case.indices else DTYPES[dtype])
         assert {leaf.dtype for leaf in jax.tree.leaves(params)} <= {y.dtype}
 
 
@@ -75,10 +90,10 @@ def test_state_is_kept_in_at_least_float32(case, key):
 def test_float64_input_meets_float32_parameters_in_float64(case, key, x64):
     init = functools.partial(init_of, case=case, dtype=np.dtype(np.float32))
     params, state = jax.eval_shape(init, key)
-    x = jax.ShapeDtypeStruct((BATCH, *case.spec), jnp.float64)
+    x = rows_like(case, BATCH, jnp.float64)
     forward = functools.partial(apply, key=key, case=case)
     y, new_state = jax.eval_shape(forward, params, state, x)
-    assert y.dtype == jnp.float64
+    assert y.dtype == (jnp.float32 if case.indices else jnp.float64)
     chex.assert_trees_all_equal_dtypes(state, new_state)
 
 
@@ -128,7 +143,8 @@ def test_three_steps_are_traced_once(case, key, x64):
         return apply(params, state, x, key, case=case)[1]
 
     for index in range(3):
-        state = step(params, state, x + index, jax.random.fold_in(key, index))
+        state = step(params, state, x, jax.random.fold_in(key, index))
+        x = other_rows(case, x)
     assert len(traces) == 1
 
 
@@ -163,7 +179,7 @@ def test_evaluation_needs_no_key_and_ignores_one(case, key, x64):
 
 def test_evaluation_treats_rows_alone(case, key, x64):
     params, state, x = made(case, key)
-    other = jnp.concatenate([x[:1], x[1:] * 3 + 5])
+    other = jnp.concatenate([x[:1], other_rows(case, x[1:], 5)])
     first, _ = run(params, state, x, case=case, training=False)
     second, _ = run(params, state, other, case=case, training=False)
     np.testing.assert_array_equal(first[0], second[0])
@@ -174,7 +190,8 @@ def test_padded_rows_change_neither_the_state_nor_the_real_rows(case, key, train
     params, state, rows = made(case, key, rows=5)
 
     def fill(value):
-        x = np.concatenate([rows + 2.31, np.full((59, *case.spec), value)])
+        padding = np.full((59, *case.spec), value).astype(rows.dtype)
+        x = np.concatenate([other_rows(case, rows), padding])
         mask = np.arange(64) < 5
         y, after = run(params, state, x, key, mask, case=case, training=training)
         return y[:5], after
@@ -184,8 +201,8 @@ def test_padded_rows_change_neither_the_state_nor_the_real_rows(case, key, train
 
 def test_the_mask_makes_a_padded_batch_equal_the_real_rows_alone(case, key, x64):
     params, state, rows = made(case, key, rows=5)
-    rows = rows + 2.31
-    padded = np.concatenate([rows, np.zeros((59, *case.spec))])
+    rows = other_rows(case, rows)
+    padded = np.concatenate([rows, np.zeros((59, *case.spec), rows.dtype)])
     y, masked = run(params, state, padded, key, np.arange(64) < 5, case=case)
     alone, unmasked = run(params, state, rows, key, case=case)
     chex.assert_trees_all_close(masked, unmasked, rtol=1e-12)
@@ -201,7 +218,8 @@ def test_gradients_are_finite(case, key, dtype):
         def loss(params, x):
             return jnp.sum(jnp.square(apply(params, state, x, key, case=case)[0]))
 
-        grads = jax.jit(jax.grad(loss, argnums=(0, 1)))(params, x)
+        wanted = (0,) if case.indices else (0, 1)
+        grads = jax.jit(jax.grad(loss, argnums=wanted))(params, x)
         chex.assert_tree_all_finite(grads)
         assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(grads))
 
@@ -213,5 +231,6 @@ def test_training_has_no_default(case, key, x64):
 
 
 def test_params_and_state_are_plain_dicts(case, key):
-    for tree in jax.eval_shape(lambda key: case.factory().init(key, case.spec), key):
+    init = functools.partial(init_of, case=case, dtype=np.dtype(np.float32))
+    for tree in jax.eval_shape(init, key):
         assert type(tree) is dict
