@@ -83,6 +83,11 @@ def body_of(equation: Equation) -> Program | None:
     return next(iter(inner_programs(equation)), None)
 
 
+def input_types(equation: Equation) -> list[Any]:
+    """Return shape and dtype of every input."""
+    return [atom.aval for atom in equation.invars]
+
+
 def output_types(equation: Equation) -> list[Any]:
     """Return shape and dtype of every output."""
     return [variable.aval for variable in equation.outvars]

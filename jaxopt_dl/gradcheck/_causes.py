@@ -1,6 +1,7 @@
 """Explains failing entries: takes one suspect out of the program at a time and looks again."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,9 +9,9 @@ from jaxopt_dl.gradcheck import _nonfinite, _verdict
 from jaxopt_dl.gradcheck._examine import Finding
 from jaxopt_dl.gradcheck._paths import Blocker
 from jaxopt_dl.gradcheck._report import Cause
-from jaxopt_dl.gradcheck._rules import STOP, Rule, find_rules, with_nested
+from jaxopt_dl.gradcheck._rules import STOP, Rule, find_rules, inside, is_surrogate, outside
 from jaxopt_dl.gradcheck._subject import Subject
-from jaxopt_dl.gradcheck._verdict import FAIL
+from jaxopt_dl.gradcheck._verdict import FAIL, Opinions
 
 
 def explain(subject: Subject, finding: Finding) -> list[Cause]:
@@ -68,27 +69,60 @@ def blame_rules(
     """
     causes, unknown = [], []
     explained = np.zeros(failing.shape, bool)
-    if not np.any(failing) or not rules:
-        return [], explained
-    value, gradient = subject.automatic.both(finding.base.point)
-    for rule in rules:
-        stripped = subject.stripped_of(with_nested(subject.program, rule))
-        try:
-            other_value, other = stripped.both(finding.base.point)
-        except Exception:
+    for rule in rules if np.any(failing) else ():
+        trial = _without_rule(subject, finding.base.point, rule, rules)
+        moved = failing & (False if trial is None else trial.moved(finding.known))
+        if trial is None or (np.any(failing & trial.lost) and not np.any(moved)):
             unknown.append(rule)
-            continue
-        moved = failing & np.isfinite(other) & ~_same(finding, gradient, other)
-        if np.any(moved):
-            causes.append(_rule_cause(subject, rule, moved, gradient, other, value, other_value))
+        elif np.any(moved):
+            causes.append(_rule_cause(subject, rule, moved, trial))
             explained |= moved
-        elif np.any(failing & ~np.isfinite(other) & np.isfinite(gradient)):
-            unknown.append(rule)
     left = failing & ~explained
     if unknown and np.any(left):
         causes += [_suspected(subject, rule, left) for rule in unknown]
         explained |= left
     return causes, explained
+
+
+class Trial(NamedTuple):
+    """Gradient and loss with and without one rule.
+
+    Attributes:
+      value: the loss while differentiating, with the rule.
+      gradient: the gradient with it, `(size,)`.
+      others: values and gradients without it: its body with the rules inside, and without them.
+    """
+
+    value: float
+    gradient: np.ndarray
+    others: tuple[tuple[float, np.ndarray], ...]
+
+    @property
+    def lost(self) -> np.ndarray:
+        """Entries that have no finite gradient without the rule, but do with it."""
+        broken = np.any([~np.isfinite(other) for _, other in self.others], axis=0)
+        return broken & np.isfinite(self.gradient)
+
+    def moved(self, known: Opinions) -> np.ndarray:
+        """Entries that change however the rule's body is differentiated."""
+        changes = [~_same(known, self.gradient, other) for _, other in self.others]
+        return np.all(changes, axis=0) & ~self.lost
+
+
+def _without_rule(
+    subject: Subject, point: np.ndarray, rule: Rule, rules: Sequence[Rule]
+) -> Trial | None:
+    """Take one rule out; rules around it are out in both cases. None if that cannot be run."""
+    around = outside(subject.program, rule, rules)
+    within = inside(subject.program, rule)
+    with_it = subject.stripped_of(around) if around else subject.automatic
+    bodies = [(), within] if within else [()]
+    try:
+        others = [subject.stripped_of([*around, rule, *body]).both(point) for body in bodies]
+        value, gradient = with_it.both(point)
+    except Exception:  # such as a while loop, which has no reverse mode
+        return None
+    return Trial(value, gradient, tuple(others))
 
 
 def wrong_forward(subject: Subject, finding: Finding) -> list[Cause]:
@@ -100,17 +134,14 @@ def wrong_forward(subject: Subject, finding: Finding) -> list[Cause]:
         return []
     causes = []
     for rule in subject.rules:
-        stripped = subject.stripped_of(with_nested(subject.program, rule))
-        try:
-            other, _ = stripped.both(finding.base.point)
-        except Exception:
+        trial = _without_rule(subject, finding.base.point, rule, subject.rules)
+        if trial is None or any(_close(v, trial.value, finding) for v, _ in trial.others):
             continue
-        if not _close(other, value, finding):
-            detail = (
-                f"its forward rule returns other values than the function itself: the loss is "
-                f"{value:.9g} while differentiating and {finding.base.value:.9g} otherwise."
-            )
-            causes.append(Cause("rule", rule.name, rule.place.file, rule.place.line, (), detail))
+        detail = (
+            f"its forward rule returns other values than the function itself: the loss is "
+            f"{value:.9g} while differentiating and {finding.base.value:.9g} otherwise."
+        )
+        causes.append(Cause("rule", rule.name, rule.place.file, rule.place.line, (), detail))
     return causes
 
 
@@ -147,34 +178,28 @@ def _close(a: float, b: float, finding: Finding) -> bool:
     return abs(a - b) <= 1e-9 * max(abs(a), abs(b)) + 16 * finding.base.noise
 
 
-def _same(finding: Finding, gradient: np.ndarray, other: np.ndarray) -> np.ndarray:
-    known = finding.known
+def _same(known: Opinions, gradient: np.ndarray, other: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         size = np.fmax(np.abs(gradient), np.abs(other))
         room = known.rounding + known.doubt + _verdict.TOLERANCE * size
         return np.abs(gradient - other) <= room
 
 
-def _rule_cause(
-    subject: Subject,
-    rule: Rule,
-    moved: np.ndarray,
-    gradient: np.ndarray,
-    other: np.ndarray,
-    value: float,
-    other_value: float,
-) -> Cause:
-    worst = int(np.argmax(np.where(moved, np.abs(np.nan_to_num(gradient - other)), -1.0)))
+def _rule_cause(subject: Subject, rule: Rule, moved: np.ndarray, trial: Trial) -> Cause:
+    value, other = trial.others[-1]
+    gap = np.abs(np.nan_to_num(trial.gradient - other))
+    worst = int(np.argmax(np.where(moved, gap, -1.0)))
     entry = next(s for s in subject.problem.slices if s.start <= worst < s.stop).entry(worst)
     detail = (
-        f"with it the gradient of {entry or 'the parameter'} is {gradient[worst]:.6g}, "
+        f"with it the gradient of {entry or 'the parameter'} is {trial.gradient[worst]:.6g}, "
         f"without it {other[worst]:.6g}."
     )
-    if rule.surrogate:
+    surrogate = is_surrogate(rule)
+    if surrogate:
         detail += f" If that is meant, pass allow=({rule.name!r},)."
-    if not np.isclose(value, other_value, rtol=1e-9, atol=0):
-        detail += f" Its forward rule also changes the loss, from {other_value:.6g} to {value:.6g}."
-    kind = "surrogate" if rule.surrogate else "rule"
+    if not np.isclose(value, trial.value, rtol=1e-9, atol=0):
+        detail += f" Its forward rule also changes the loss, from {value:.6g} to {trial.value:.6g}."
+    kind = "surrogate" if surrogate else "rule"
     paths = _paths(subject, moved)
     return Cause(kind, rule.name, rule.place.file, rule.place.line, paths, detail)
 
@@ -184,7 +209,7 @@ def _suspected(subject: Subject, rule: Rule, left: np.ndarray) -> Cause:
         "the likely cause: the function cannot be differentiated without its rule, and "
         "nothing else explains the difference."
     )
-    kind = "surrogate" if rule.surrogate else "rule"
+    kind = "surrogate" if is_surrogate(rule) else "rule"
     return Cause(kind, rule.name, rule.place.file, rule.place.line, _paths(subject, left), detail)
 
 

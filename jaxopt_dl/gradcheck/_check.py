@@ -82,7 +82,8 @@ def check_gradients(
     """
     _check_options(components, points, seed)
     with _float64_device() as remarks:
-        problem, program = prepare(function, params, args, kwargs, has_aux).traced()
+        problem = prepare(function, params, args, kwargs, has_aux)
+        problem, program = problem.traced(differentiable=gradient is None)
         if (cause := _determinism.find_randomness(problem, program)) is not None:
             return _summary.refuse(problem.slices, cause, remarks)
         subject = study(problem, program, gradient, allow)
@@ -182,9 +183,19 @@ def _further(
     if not isinstance(points, str):
         flat = [subject.problem.flatten(WHO, tree) for tree in points]
         return {f"point {i + 1}": point for i, point in enumerate(flat)}
-    if subject.written is not None and not subject.written.file:
+    if not _may_leave(subject):
         return {}
     return further_points(given.base.point, given.base.unit, given.known.gradient, random)
+
+
+def _may_leave(subject: Subject) -> bool:
+    """Whether other points make sense.
+
+    A gradient given as a tree holds at one point alone, and a loop that runs until something
+    has converged need not end elsewhere.
+    """
+    only_here = subject.written is not None and not subject.written.file
+    return not only_here and not subject.paths.loops
 
 
 def _worth_a_look(subject: Subject, witnesses: Witnesses, point: np.ndarray) -> bool:

@@ -94,7 +94,7 @@ def step_size_curve(
       True
     """
     with float64(), jax.numpy_dtype_promotion("standard"):
-        problem, _ = prepare(function, params, args, kwargs, has_aux).traced()
+        problem, _ = prepare(function, params, args, kwargs, has_aux).traced(differentiable=False)
         position = _position(problem, path, index)
         unit = units(problem.start, problem.slices)
         wanted = np.logspace(-12, 0, 49) * unit[position] if steps is None else np.sort(steps)

@@ -7,7 +7,7 @@ from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Place, Program
 from jaxopt_dl.gradcheck._problem import Problem
 from jaxopt_dl.gradcheck._report import Cause
-from jaxopt_dl.gradcheck._subject import Subject
+from jaxopt_dl.gradcheck._subject import Subject, place_of
 
 AGREEMENT = 1e-10
 """Relative; parallel sums may differ in the last digits and are no drawing of numbers."""
@@ -15,23 +15,25 @@ AGREEMENT = 1e-10
 
 def find_randomness(problem: Problem, program: Program) -> Cause | None:
     """Return the cause if the loss differs between two traces or two runs; None if it does not."""
-    again = problem.trace()
-    changed = jaxpr.first_difference(program, again)
-    callback = next(
-        (s for s in jaxpr.walk(program) if "callback" in s.equation.primitive.name), None
-    )
-    if changed is None and callback is None:
+    place = place_of(problem.function)
+    try:
+        again = problem.trace()
+        changed = jaxpr.first_difference(program, again)
+    except jax.errors.UnexpectedTracerError:
+        return _cause(place, "one call keeps values for the next, such as a key it splits.")
+    callback = any("callback" in s.equation.primitive.name for s in jaxpr.walk(program))
+    if changed is None and not callback:
         return None
     run = jax.jit(lambda leaves: jaxpr.evaluate(program, leaves, {})[0])
     leaves = problem.split(problem.start)
     values = [float(run(leaves)), float(run(leaves))]
+    where = ""
     if changed is not None:
         values.append(float(jax.jit(lambda x: jaxpr.evaluate(again, x, {})[0])(leaves)))
+        where = f" They part in {changed.place.function}, line {changed.place.line}."
     if _agree(np.asarray(values)):
         return None
-    site = callback if changed is None else changed
-    assert site is not None
-    return _cause(site.place, values[0], values[-1] if changed else values[1])
+    return _cause(place, _difference(values[0], values[-1]) + where)
 
 
 def gradient_is_random(subject: Subject, point: np.ndarray) -> Cause | None:
@@ -42,7 +44,7 @@ def gradient_is_random(subject: Subject, point: np.ndarray) -> Cause | None:
     if _agree(np.stack([first, second])):
         return None
     worst = int(np.argmax(np.abs(first - second)))
-    return _cause(subject.written, float(first[worst]), float(second[worst]))
+    return _cause(subject.written, _difference(float(first[worst]), float(second[worst])))
 
 
 def _agree(values: np.ndarray) -> bool:
@@ -50,9 +52,10 @@ def _agree(values: np.ndarray) -> bool:
     return bool(np.all(same))
 
 
-def _cause(place: Place, first: float, second: float) -> Cause:
-    detail = (
-        f"two calls with the same parameters gave {first:.12g} and {second:.12g}. "
-        "Fix the key (dropout?) or any other source of random numbers."
-    )
+def _difference(first: float, second: float) -> str:
+    return f"two calls with the same parameters gave {first:.12g} and {second:.12g}."
+
+
+def _cause(place: Place, fact: str) -> Cause:
+    detail = f"{fact} Fix the key (dropout?) or any other source of change."
     return Cause("nondeterministic", place.function, place.file, place.line, (), detail)

@@ -13,7 +13,11 @@ from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
 from jaxopt_dl.gradcheck._noise import UNIT_ROUNDOFF
 
 FIRST = (-8, -10, -12, -14)
-FURTHER = ((-6, -4, -2, 0, -16, -18, -20, -22), (2, 4, 6, -24, -26, -28))
+FURTHER = (
+    (-6, -4, -2, 0, -16, -18, -20, -22),
+    (2, 4, 6, -24, -26, -28),
+    (-31, -34, -37),
+)
 """Exponents of two, times the scale of the entry; further rungs only where they are needed."""
 DEEPEST = 3
 NOISE_FACTOR = 8.0

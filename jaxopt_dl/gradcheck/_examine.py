@@ -14,6 +14,8 @@ from jaxopt_dl.gradcheck._verdict import FAIL, PASS, Opinions
 
 CONFIRMED = 64
 """Of the entries that only the stripped program accuses, so many are differenced as well."""
+LARGE = -2
+"""Exponent of the first step that leaves the neighborhood of a point."""
 
 
 class Witnesses(NamedTuple):
@@ -92,22 +94,32 @@ def look(
     elif not np.any(np.isfinite(known.stripped)):
         chosen = _components.choose(slices, g, witnesses.width, 8 * len(slices), random)
     chosen = chosen.astype(int)
-    difference(witnesses.evaluator, known, base, chosen)
+    difference(witnesses.evaluator, known, base, chosen, near=subject.paths.loops)
     directions = 0
     if components is not None and chosen.size < g.size and np.all(np.isfinite(g)):
         directions, extra = _components.search_directions(
             witnesses.evaluator, base, g, rounding, slices, random
         )
         extra = np.setdiff1d(extra, chosen)
-        difference(witnesses.evaluator, known, base, extra)
+        difference(witnesses.evaluator, known, base, extra, near=subject.paths.loops)
         chosen = np.union1d(chosen, extra)
     status = _verdict.judge(known)
     _acquit(subject, known, status, np.setdiff1d(suspects, chosen), chosen)
     return Finding(name, base, known, status, chosen, directions, unstripped)
 
 
-def difference(evaluator: Evaluator, known: Opinions, base: Base, positions: np.ndarray) -> None:
-    """Take differences at some positions, with more rungs where the first leave doubt."""
+def difference(
+    evaluator: Evaluator, known: Opinions, base: Base, positions: np.ndarray, *, near: bool
+) -> None:
+    """Take differences at some positions, with more rungs where the first leave doubt.
+
+    Args:
+      evaluator: values of the function.
+      known: where to write the slopes, and whom to doubt.
+      base: the point.
+      positions: sorted entries of the flat vector.
+      near: take no large steps, because a loop might not end far away.
+    """
     if positions.size == 0:
         return
     climb: Callable = _differences.climb
@@ -118,7 +130,8 @@ def difference(evaluator: Evaluator, known: Opinions, base: Base, positions: np.
         left = _verdict.unsettled(known, positions)
         if left.size == 0:
             return
-        more = climb(evaluator, point, unit, left, left + 1, exponents)
+        allowed = tuple(e for e in exponents if e < LARGE or not near)
+        more = climb(evaluator, point, unit, left, left + 1, allowed)
         ladder = ladder.of(np.isin(positions, left)).merged(more)
         positions = left
         known.record(positions, _differences.slopes(ladder, base.value, base.noise))
@@ -128,11 +141,11 @@ def _base(
     subject: Subject, evaluator: Evaluator, point: np.ndarray, random: np.random.Generator
 ) -> Base:
     unit = units(point, subject.problem.slices)
-    directions = unit * random.choice([-1.0, 1.0], (2, point.size))
+    direction = unit * random.choice([-1.0, 1.0], point.size)
     value, noise = _noise.measure(
         evaluator,
         point,
-        directions,
+        direction,
         roundoff=subject.paths.roundoff,
         iterative=subject.paths.iterative,
     )

@@ -13,9 +13,9 @@ from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
 
 UNIT_ROUNDOFF = 2.0**-53
 POINTS = 9
-FINE = (-20, -30)
-"""Spacings, exponents of two; one alone would miss staircases finer than itself."""
-COARSE = (-8, -12)
+FINE = (-16, -20, -25, -30, -35)
+"""Spacings, exponents of two. A kink spoils one or two of them, so the median counts."""
+COARSE = (-5, -8, -12)
 """Further spacings for programs that iterate until converged: their jumps are rare."""
 STIFF = 0.05
 """Above this share of the range, differences are the function itself, badly sampled."""
@@ -24,7 +24,7 @@ STIFF = 0.05
 def measure(
     evaluator: Evaluator,
     point: np.ndarray,
-    directions: np.ndarray,
+    direction: np.ndarray,
     *,
     roundoff: float,
     iterative: bool,
@@ -34,9 +34,9 @@ def measure(
     Args:
       evaluator: of the function.
       point: `(size,)`.
-      directions: `(n, size)`, random directions scaled to the parameters.
+      direction: `(size,)`, random signs scaled to the parameters.
       roundoff: unit roundoff of the narrowest floating type the function computes in.
-      iterative: whether the function repeats something until it has converged.
+      iterative: whether the function may repeat something until it has converged.
 
     Returns:
       The value, and the standard deviation of the noise, both in units of the loss.
@@ -45,16 +45,14 @@ def measure(
     steps = np.multiply.outer(spacings, np.arange(1, POINTS + 1)).ravel()
     steps = np.concatenate([[0.0], steps, -steps])
     zeros = np.zeros(steps.size, np.int64)
-    moves = Moves(zeros, zeros + point.size, steps)
-    rows = np.stack([evaluator.values(point, unit, moves) for unit in directions])
-    value = float(rows[0, 0])
-    size = max(abs(value), np.finfo(float).tiny)
-    sequences = rows[:, 1:].reshape(-1, spacings.size, POINTS)
-    found = [
-        np.median([_noise_of(sequence, 1e3 * roundoff * size) for sequence in sequences[:, i]])
-        for i in range(spacings.size)
-    ]
-    return value, float(max(2 * roundoff * size, *found))
+    values = evaluator.values(point, direction, Moves(zeros, zeros + point.size, steps))
+    value, size = float(values[0]), max(abs(float(values[0])), np.finfo(float).tiny)
+    sides = values[1:].reshape(2, spacings.size, POINTS)
+    believable = 1e3 * roundoff * size
+    found = np.array([[_noise_of(sequence, believable) for sequence in side] for side in sides])
+    fine, coarse = found[:, : len(FINE)], found[:, len(FINE) :]
+    noise = max(float(np.median(fine.min(axis=0))), float(coarse.max(initial=0.0)))
+    return value, max(2 * roundoff * size, noise)
 
 
 def _noise_of(sequence: np.ndarray, believable: float) -> float:

@@ -14,7 +14,8 @@ from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Place, Program
 
 FLAT = frozenset(("round", "floor", "ceil", "sign", "stop_gradient", "nextafter", "is_finite"))
-ITERATIVE = frozenset(("while", "pure_callback", "io_callback"))
+LOOPS = frozenset(("while",))
+OPAQUE = frozenset(("pure_callback", "io_callback"))
 
 
 UNIT_ROUNDOFF = 2.0**-53
@@ -50,12 +51,19 @@ class Paths(NamedTuple):
     Attributes:
       loss: how the leaves reach the loss.
       roundoff: unit roundoff of the narrowest floating type on a differentiable path.
-      iterative: whether it holds a loop that may run until something has converged.
+      loops: whether it holds a loop that runs until something has converged.
+      opaque: whether it calls something that is no JAX program.
     """
 
     loss: Reach
     roundoff: float
-    iterative: bool
+    loops: bool
+    opaque: bool
+
+    @property
+    def iterative(self) -> bool:
+        """Whether rare jumps of the value are to be expected, as an inner solver makes."""
+        return self.loops or self.opaque
 
     def starved(self) -> dict[int, tuple[Blocker, ...]]:
         """Leaves that reach the loss through blocked paths only, and what blocks them."""
@@ -91,8 +99,8 @@ def trace_paths(program: Program, leaves: int) -> Paths:
 
     inputs = [Reach(frozenset([leaf]), frozenset()) for leaf in range(leaves)]
     loss = _join_all(jaxpr.propagate(program, inputs, transfer, join=_join, nothing=NOTHING))
-    iterative = any(site.equation.primitive.name in ITERATIVE for site in jaxpr.walk(program))
-    return Paths(loss, max(narrowest), iterative)
+    names = {site.equation.primitive.name for site in jaxpr.walk(program)}
+    return Paths(loss, max(narrowest), bool(names & LOOPS), bool(names & OPAQUE))
 
 
 def _blocked(reach: Reach, blocker: Blocker) -> Reach:

@@ -1,6 +1,7 @@
 """Further parameter values to look at: a bug can hide near the initialization.
 
-Each keeps the scale of every leaf. Points where the loss is not finite are left out by the
+All but one keep the scale of every leaf; that one is of size 1, where many functions bend.
+Points where the loss is not finite are left out by the
 caller, since a function need not be defined everywhere.
 """
 
@@ -27,5 +28,6 @@ def further_points(
         "trained": point + STEPS * STEP_SIZE * downhill,
         "shifted": point + noise,
         "mirrored": -point - 0.25 * noise,
+        "random": random.standard_normal(point.shape),
         "saturated": 4.0 * (point + 0.5 * noise),
     }

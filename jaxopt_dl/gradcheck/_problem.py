@@ -17,6 +17,7 @@ from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
 from jaxopt_dl.gradcheck._closures import promoted, with_promoted_data
+from jaxopt_dl.gradcheck._host import NOT_TRACEABLE, on_host
 
 WHO = "check_gradients"
 
@@ -116,16 +117,25 @@ class Problem(NamedTuple):
         """Return the loss as a program; its inputs are the floating-point leaves."""
         return jax.make_jaxpr(self.loss)(*self.split(self.start))
 
-    def traced(self) -> tuple["Problem", Program]:
-        """Return problem and program, enclosed float32 data promoted where JAX insists on it."""
+    def traced(self, *, differentiable: bool) -> tuple["Problem", Program]:
+        """Return problem and program, the function adapted where JAX insists on it.
+
+        Args:
+          differentiable: whether the function must be traceable. Otherwise one that is not, such
+            as plain NumPy, runs on the host.
+        """
         try:
             return self, self.trace()
+        except NOT_TRACEABLE:
+            if differentiable:
+                raise
+            problem = self._replace(function=on_host(self.function, self.has_aux), has_aux=False)
         except TypeError:
             function = with_promoted_data(self.function)
             if function is None:
                 raise
             problem = self._replace(function=function)
-            return problem, problem.trace()
+        return problem, problem.trace()
 
 
 def prepare(

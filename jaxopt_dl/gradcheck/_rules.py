@@ -3,9 +3,12 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Place, Program, Site
-from jaxopt_dl.gradcheck._paths import trace_paths
 
 STOP = "stop_gradient"
 IDLE = frozenset(("copy", "convert_element_type", "reshape", "squeeze", "broadcast_in_dim"))
@@ -18,14 +21,11 @@ class Rule(NamedTuple):
     Attributes:
       name: of the function with the rule, or "stop_gradient".
       place: its definition; for `stop_gradient` the line that calls it.
-      surrogate: whether it replaces a derivative on purpose: it stops the gradient, or its body
-        does nothing, or has no derivative of its own.
       equations: every use in the program.
     """
 
     name: str
     place: Place
-    surrogate: bool
     equations: tuple[Equation, ...]
 
 
@@ -41,10 +41,7 @@ def find_rules(program: Program, *, trusted: bool = False) -> tuple[Rule, ...]:
         key = _identity(site, trusted)
         if key is not None:
             found.setdefault(key, {})[id(site.equation)] = site.equation
-    return tuple(
-        Rule(name, place, _is_surrogate(tuple(uses.values())), tuple(uses.values()))
-        for (name, place), uses in found.items()
-    )
+    return tuple(Rule(name, place, tuple(uses.values())) for (name, place), uses in found.items())
 
 
 def without(program: Program, rules: Collection[Rule]) -> Callable[[Sequence[Any]], Any]:
@@ -69,21 +66,34 @@ def _pass_on(equation: Equation, values: list) -> list:
     return values
 
 
-def with_nested(program: Program, rule: Rule) -> tuple[Rule, ...]:
-    """Return a rule and all those that run inside its body."""
+def outside(program: Program, rule: Rule, rules: Collection[Rule]) -> tuple[Rule, ...]:
+    """Return those of the rules in whose bodies `rule` is used."""
     own = {id(equation) for equation in rule.equations}
-    inside = [
+    around = {
+        id(outer)
+        for site in jaxpr.walk(program)
+        if id(site.equation) in own
+        for outer in site.inside
+    }
+    return tuple(
+        other
+        for other in rules
+        if other is not rule and around & {id(equation) for equation in other.equations}
+    )
+
+
+def inside(program: Program, rule: Rule) -> tuple[Rule, ...]:
+    """Return everything that is a rule inside the body of `rule`, trusted or not."""
+    own = {id(equation) for equation in rule.equations}
+    used = [
         site.equation
         for site in jaxpr.walk(program)
         if own & {id(outer) for outer in site.inside} and _is_rule(site.equation)
     ]
-    stops = tuple(e for e in inside if e.primitive.name == STOP)
-    calls = tuple(e for e in inside if e.primitive.name != STOP)
-    return (
-        rule,
-        Rule(STOP, rule.place, True, stops),
-        Rule(rule.name, rule.place, rule.surrogate, calls),
-    )
+    stops = tuple(e for e in used if e.primitive.name == STOP)
+    calls = tuple(e for e in used if e.primitive.name != STOP)
+    found = (Rule(STOP, rule.place, stops), Rule(rule.name, rule.place, calls))
+    return tuple(part for part in found if part.equations)
 
 
 def _is_rule(equation: Equation) -> bool:
@@ -104,9 +114,38 @@ def _identity(site: Site, trusted: bool) -> tuple[str, Place] | None:
     return (name, place) if jaxpr.is_library(file) == trusted else None
 
 
-def _is_surrogate(equations: tuple[Equation, ...]) -> bool:
-    body = jaxpr.body_of(equations[0])
-    if body is None:
+def is_surrogate(rule: Rule) -> bool:
+    """Whether a rule replaces a derivative on purpose.
+
+    It does if it stops the gradient, if its body returns its operand, or if its body has a
+    derivative of zero wherever one looks, as a rounding or a step has.
+    """
+    if rule.name == STOP:
         return True
+    body = jaxpr.body_of(rule.equations[0])
     names = {site.equation.primitive.name for site in jaxpr.walk(body)} - set(jaxpr.CALLS)
-    return names <= IDLE or not trace_paths(body, len(equations[0].invars)).loss.alive
+    return names <= IDLE or _is_flat(body, jaxpr.input_types(rule.equations[0]))
+
+
+def _is_flat(body: Program, types: Sequence[Any]) -> bool:
+    """Whether the derivative of a program is zero at random inputs of several sizes."""
+    random = np.random.default_rng(0)
+    moving = [i for i, kind in enumerate(types) if jnp.issubdtype(kind.dtype, np.floating)]
+
+    def run(*values: Any) -> list:
+        filled = dict(zip(moving, values, strict=True))
+        given = [filled.get(i, np.zeros(k.shape, k.dtype)) for i, k in enumerate(types)]
+        outputs = jaxpr.evaluate(body, given, {})
+        return [out for out in outputs if jnp.issubdtype(jnp.result_type(out), np.floating)]
+
+    try:
+        for size in (0.1, 1.0, 10.0):
+            values = [size * random.standard_normal(types[i].shape) for i in moving]
+            given = [np.asarray(v, types[i].dtype) for v, i in zip(values, moving, strict=True)]
+            out, pull = jax.vjp(run, *given)
+            slopes = pull([jnp.ones_like(value) for value in out])
+            if any(np.any(np.asarray(slope) != 0) for slope in slopes):
+                return False
+    except Exception:  # no reverse mode, or inputs that the function cannot take
+        return False
+    return True

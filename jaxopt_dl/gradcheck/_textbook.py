@@ -69,7 +69,9 @@ def textbook_check(
     check_number(WHO, "eps", eps, low=0.0, low_open=True)
     check_choice(WHO, "mode", mode, ["central", "forward"])
     with float64(), jax.numpy_dtype_promotion("standard"):
-        problem, program = prepare(function, params, args, kwargs, has_aux).traced()
+        problem, program = prepare(function, params, args, kwargs, has_aux).traced(
+            differentiable=gradient is None
+        )
         g = study(problem, program, gradient, ()).gradient(problem.start)
         evaluator = Evaluator(problem.value, 4 * g.size, MEMORY)
         n = _differences(evaluator, problem.start, eps, mode)

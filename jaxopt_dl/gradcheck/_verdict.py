@@ -72,6 +72,7 @@ def opinions(
         return np.full(gradient.shape, np.nan)
 
     effect = np.max(np.abs(gradient) * unit, initial=0.0, where=np.isfinite(gradient))
+    smallest = NEGLIGIBLE * effect if effect > 0 else 1e-9 * abs(value)
     return Opinions(
         gradient,
         rounding,
@@ -80,7 +81,7 @@ def opinions(
         left=unknown(),
         right=unknown(),
         kinked=np.zeros(gradient.shape, bool),
-        floor=np.maximum(NEGLIGIBLE * effect, 1e-9 * abs(value)) / unit,
+        floor=smallest / unit,
         stripped=unknown(),
         doubt=np.zeros(gradient.shape),
         permitted=unknown(),
