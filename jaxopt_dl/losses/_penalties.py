@@ -98,6 +98,88 @@ def l2_penalty(
     return _strength(who, lambd, examples, total) * total / 2
 
 
+def elastic_net_penalty(
+    params: PyTree,
+    lambd: Number,
+    *,
+    l1_share: Number,
+    examples: int = 1,
+    select: Callable[[str], bool] = is_kernel,
+) -> Array:
+    """Return a mixture of the L1 and the L2 penalty: zeros where they cost little, else shrinkage.
+
+        l1_share * l1_penalty + (1 - l1_share) * l2_penalty
+
+    Args:
+      params: any pytree of floating-point arrays.
+      lambd: strength, finite, at least 0.
+      l1_share: share of L1, in [0, 1].
+      examples: size of the training set (not of the batch), at least 1.
+      select: which leaves count, by path such as `"00_dense/kernel"`.
+
+    Returns:
+      A scalar, accumulated in at least float32.
+
+    Raises:
+      TypeError: if an argument has the wrong type or a selected leaf holds integers.
+      ValueError: if a number is out of range or no leaf is selected.
+
+    Examples:
+      >>> params = {"kernel": jnp.array([[1.0, -2.0], [3.0, 0.5]])}
+      >>> round(float(elastic_net_penalty(params, 1.0, l1_share=0.5)), 4)
+      6.8125
+
+    References:
+      Zou and Hastie, "Regularization and variable selection via the elastic net", 2005.
+    """
+    who = "elastic_net_penalty"
+    check_number(who, "l1_share", l1_share, low=0, high=1)
+
+    def measure(w: Array) -> Array:
+        share = jnp.asarray(l1_share).astype(w.dtype)
+        return share * w * jnp.sign(w) + (1 - share) * jnp.square(w) / 2
+
+    total = _total(who, params, measure, select)
+    return _strength(who, lambd, examples, total) * total
+
+
+def soft_threshold(x: Array, threshold: Number) -> Array:
+    """Move every value toward 0 by `threshold`, and stop at exactly 0.
+
+    The proximal step of the L1 penalty: after a gradient step of rate `r`, a threshold of
+    `r * lambd / examples` sets small weights to exact zeros, which steps along the subgradient
+    almost never reach.
+
+        soft_threshold(x, t) = sign(x) * max(|x| - t, 0)
+
+    Args:
+      x: floating-point array of any shape.
+      threshold: t, finite, at least 0, in units of `x`.
+
+    Returns:
+      An array of the same shape and dtype.
+
+    Raises:
+      TypeError: if `x` holds integers or `threshold` is not a number.
+      ValueError: if `threshold` is out of range.
+
+    Examples:
+      >>> soft_threshold(jnp.array([0.5, -0.25, 1.0]), 0.25).tolist()
+      [0.25, 0.0, 0.75]
+
+    References:
+      Tibshirani, "Regression Shrinkage and Selection via the Lasso", 1996; Daubechies et al.,
+      "An iterative thresholding algorithm", 2004.
+    """
+    who = "soft_threshold"
+    check_floating(who, "x", x)
+    check_number(who, "threshold", threshold, low=0)
+    x = jnp.asarray(x)
+    t = jnp.asarray(threshold).astype(x.dtype)
+    # The sum of both sides rather than sign times size: no value becomes -0.
+    return jnp.maximum(x - t, 0) + jnp.minimum(x + t, 0)
+
+
 def _total(
     who: str,
     params: PyTree,
