@@ -1,5 +1,6 @@
 """Checks of what `init` and `update` are given, all at trace time."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,6 +25,22 @@ def check_state(who: str, state: Any, state_type: type) -> None:
     if jnp.shape(state.count) != ():
         came = f"got a count of shape {jnp.shape(state.count)}"
         fail(who, "`state` must be of one run", came, "Use vmap for several.")
+
+
+def check_params_given(who: str, params: PyTree | None) -> None:
+    """Check that an update that looks at the parameters was given them."""
+    if params is None:
+        advice = "Call `update(updates, state, params)`."
+        fail(who, "`params` must be given", "got None", advice)
+
+
+def check_chosen(who: str, name: str, chosen: Callable[[str], bool], params: PyTree) -> None:
+    """Check that a choice of parameters by path chooses one, where there are parameters."""
+    paths = [path for path, _ in leaves_with_paths(params)]
+    if paths and not any(chosen(path) for path in paths):
+        rule = f"`{name}` must choose at least one parameter"
+        advice = f"Pass `{name}=`, a function of these paths."
+        fail(who, rule, f"got none of: {', '.join(paths[:8])}", advice)
 
 
 def check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple) -> None:

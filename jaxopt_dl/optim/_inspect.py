@@ -66,7 +66,7 @@ def with_hyperparams(opt_state: PyTree, **numbers: Number) -> PyTree:
         _check_edit(name, value, states)
 
     def edit(node):
-        if not _is_rule_state(node):
+        if not is_rule_state(node):
             return node
         edited = {
             name: _replaced(name, old, numbers[name]) if name in numbers else old
@@ -74,18 +74,27 @@ def with_hyperparams(opt_state: PyTree, **numbers: Number) -> PyTree:
         }
         return node._replace(hyperparams=edited)
 
-    return jax.tree.map(edit, opt_state, is_leaf=_is_rule_state)
+    return jax.tree.map(edit, opt_state, is_leaf=is_rule_state)
 
 
-def _is_rule_state(node: Any) -> bool:
+def without_hyperparams(opt_state: PyTree) -> PyTree:
+    """Return the state with the numbers of every rule of this library left out."""
+    return jax.tree.map(
+        lambda node: node._replace(hyperparams={}) if is_rule_state(node) else node,
+        opt_state,
+        is_leaf=is_rule_state,
+    )
+
+
+def is_rule_state(node: Any) -> bool:
     """Recognize a state of this library by the ends of its fields."""
     fields = getattr(node, "_fields", ())
     return len(fields) >= 2 and (fields[0], fields[-1]) == ("count", "hyperparams")
 
 
 def _rule_states(opt_state: PyTree) -> list[Any]:
-    nodes = jax.tree.leaves(opt_state, is_leaf=_is_rule_state)
-    return [node for node in nodes if _is_rule_state(node)]
+    nodes = jax.tree.leaves(opt_state, is_leaf=is_rule_state)
+    return [node for node in nodes if is_rule_state(node)]
 
 
 def _check_edit(name: str, value: Any, states: list[Any]) -> None:

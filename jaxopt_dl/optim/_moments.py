@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from jaxopt_dl._core.numerics import safe_sqrt
 from jaxopt_dl._core.types import Array
 
 
@@ -16,3 +17,8 @@ def debias(value: Array, decay: Array, step: Array) -> Array:
     `step` counts from 1. The result is a temporary; stored, it would be corrected again.
     """
     return value / (1 - jnp.power(decay, step))
+
+
+def root(square: Array, eps: Array, *, inside: bool) -> Array:
+    """Return the root of a mean square, kept from zero by `eps` inside the root or outside."""
+    return safe_sqrt(square + eps) if inside else safe_sqrt(square) + eps

@@ -9,6 +9,7 @@ from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.trees import widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
+from ._find import states_of
 from ._rule import descend, leafwise, rule
 
 
@@ -97,11 +98,7 @@ def nesterov_iterate(params: PyTree, opt_state: PyTree) -> PyTree:
       >>> print(nesterov_iterate(params, nesterov(0.1).init(params)))
       [1. 2.]
     """
-    found = [
-        node
-        for node in jax.tree.leaves(opt_state, is_leaf=lambda n: isinstance(n, NesterovState))
-        if isinstance(node, NesterovState)
-    ]
+    found = states_of(opt_state, NesterovState)
     if len(found) != 1 or jax.tree.structure(found[0].lookahead) != jax.tree.structure(params):
         fail(
             "nesterov_iterate",

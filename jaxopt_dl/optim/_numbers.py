@@ -20,16 +20,25 @@ _POSITIVE = {"low": 0.0, "low_open": True}
 _NOT_NEGATIVE = {"low": 0.0}
 
 RANGES: dict[str, dict[str, Any]] = {
+    "atol": _NOT_NEGATIVE,
     "b1": _SHARE,
     "b2": _SHARE,
+    "cooldown": _NOT_NEGATIVE,
     "decay": _SHARE,
     "eps": _POSITIVE,
     "eps_root": _NOT_NEGATIVE,
+    "factor": {"low": 0.0, "low_open": True, "high": 1.0, "high_open": True},
+    "lambd": _NOT_NEGATIVE,
     "learning_rate": _NOT_NEGATIVE,
     "limit": _POSITIVE,
     "max_norm": _POSITIVE,
+    "min_scale": {"low": 0.0, "high": 1.0},
+    "patience": {"low": 1.0},
+    "rtol": {"low": 0.0, "high": 1.0},
     "weight_decay": _NOT_NEGATIVE,
 }
+_WHOLE = {"cooldown", "patience"}
+"""Numbers that count something."""
 
 
 def default_float() -> np.dtype:
@@ -47,6 +56,8 @@ def check_hyperparam(who: str, name: str, value: Any) -> None:
         return
     check_number(who, name, value, **RANGES[name])
     if not is_traced(value):
+        if name in _WHOLE and value != int(value):
+            fail(who, f"`{name}` must be a whole number", f"got {value}", "Pass an int.")
         stored = np.asarray(value, default_float())
         check_number(who, f"{name} rounded to {stored.dtype}", stored, **RANGES[name])
 

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxopt_dl._core.errors import check_callable, fail
-from jaxopt_dl._core.trees import leaves_with_paths, map_with_paths, widen
+from jaxopt_dl._core.errors import check_callable
+from jaxopt_dl._core.trees import map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._adam import scale_by_adam
 from ._chain import chain
+from ._check import check_chosen, check_params_given
 from ._numbers import cast
 from ._rule import rule
 from ._sgd import sgd
@@ -134,20 +135,14 @@ def _add_decayed_weights(who: str, weight_decay: Number, decayed: Callable[[str]
     block = rule(who, WeightDecayState, _step, {"weight_decay": weight_decay}, decayed=decayed)
 
     def init(params: PyTree) -> PyTree:
-        paths = [path for path, _ in leaves_with_paths(params)]
-        if paths and not any(decayed(path) for path in paths):
-            rule = "`decayed` must choose at least one parameter"
-            advice = "Pass `decayed=`, a function of these paths."
-            fail(who, rule, f"got none of: {', '.join(paths[:8])}", advice)
+        check_chosen(who, "decayed", decayed, params)
         return block.init(params)
 
     return optax.GradientTransformationExtraArgs(init, block.update)
 
 
 def _step(n, updates, slots, params, *, decayed):
-    if params is None:
-        advice = "Call `update(updates, state, params)`."
-        fail("add_decayed_weights", "`params` must be given", "got None", advice)
+    check_params_given("add_decayed_weights", params)
 
     def add(path: str, update: Array, param: Array) -> Array:
         if not decayed(path):

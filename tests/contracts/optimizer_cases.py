@@ -8,6 +8,7 @@ from typing import Any
 import optax
 
 from jaxopt_dl import optim
+from jaxopt_dl._core.trees import squared_norm
 from tests.contracts import optimizer_references as references
 
 
@@ -23,6 +24,8 @@ class Case:
       peer: the same rule in optax, `peer(**numbers)`, where optax has it.
       slots: arrays per parameter in the state.
       shrinks: whether parameters move at zero gradient.
+      moved: how many leaves of `head/bias`, `head/kernel`, `scale` have slots.
+      read: `read(params, state)`, what a run is for; the parameters, as a rule.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Case:
     peer: Callable[..., Any] | None = None
     slots: int = 0
     shrinks: bool = False
+    moved: int = 3
+    read: Callable[..., Any] = lambda params, state: params
 
     @property
     def is_block(self) -> bool:
@@ -51,6 +56,40 @@ def _sgd_with_ema(learning_rate, decay):
 
 def _corrected_rmsprop(learning_rate, decay, eps):
     return optax.rmsprop(learning_rate, decay, eps, eps_in_sqrt=False, bias_correction=True)
+
+
+@functools.lru_cache
+def _feeding(update):
+    def feed(updates, state, params=None, **extra):
+        value = squared_norm(updates) - 1.0
+        return update(updates, state, params, value=value, **extra)
+
+    return feed
+
+
+def _fed(transformation):
+    """A rule that watches a value, fed with the squared norm of the updates less 1."""
+    return optax.GradientTransformationExtraArgs(
+        transformation.init, _feeding(transformation.update)
+    )
+
+
+def _by_path(learning_rate, decay, limit):
+    rules = {
+        "*/kernel": optim.momentum(learning_rate, decay=decay),
+        "head/*": optim.clip_by_value(limit),
+    }
+    return optim.by_path(rules, default=optim.freeze())
+
+
+def _partition(learning_rate, decay, limit):
+    rules = {
+        "moved": optax.sgd(learning_rate, decay),
+        "clipped": optax.clip(limit),
+        "frozen": optax.set_to_zero(),
+    }
+    labels = {"head": {"kernel": "moved", "bias": "clipped"}, "scale": "frozen"}
+    return optax.partition(rules, labels)
 
 
 CASES = [
@@ -96,6 +135,37 @@ CASES = [
         slots=1,
     ),
     Case(
+        "rmsprop_centered",
+        functools.partial(optim.rmsprop, centered=True),
+        {"learning_rate": 0.004, "decay": 0.85, "eps": 0.05},
+        references.rmsprop_centered,
+        functools.partial(optax.rmsprop, centered=True),
+        slots=2,
+    ),
+    Case(
+        "rmsprop_centered_outside",
+        functools.partial(optim.rmsprop, centered=True, eps_in_sqrt=False),
+        {"learning_rate": 0.004, "decay": 0.85, "eps": 0.05},
+        references.rmsprop_centered_outside,
+        functools.partial(optax.rmsprop, centered=True, eps_in_sqrt=False),
+        slots=2,
+    ),
+    Case(
+        "adagrad",
+        optim.adagrad,
+        {"learning_rate": 0.05, "eps": 0.05},
+        references.adagrad,
+        slots=1,
+    ),
+    Case(
+        "adagrad_inside",
+        functools.partial(optim.adagrad, eps_in_sqrt=True),
+        {"learning_rate": 0.05, "eps": 0.1},
+        references.adagrad_inside,
+        lambda learning_rate, eps: optax.adagrad(learning_rate, eps, 0.0),
+        slots=1,
+    ),
+    Case(
         "adam",
         optim.adam,
         {"learning_rate": 0.03, **ADAM},
@@ -117,6 +187,13 @@ CASES = [
         references.adamw,
         functools.partial(optax.adamw, mask=_kernels),
         slots=2,
+        shrinks=True,
+    ),
+    Case(
+        "proximal_l1",
+        optim.proximal_l1,
+        {"learning_rate": 0.05, "lambd": 0.3},
+        references.proximal_l1,
         shrinks=True,
     ),
     Case(
@@ -143,6 +220,53 @@ CASES = [
         slots=1,
     ),
     Case("scale_by_adam", optim.scale_by_adam, ADAM, references.adam, optax.scale_by_adam, slots=2),
+    Case(
+        "scale_by_adagrad",
+        optim.scale_by_adagrad,
+        {"eps": 0.05},
+        references.adagrad,
+        slots=1,
+    ),
+    Case("ema", optim.ema, {"decay": 0.8}, references.ema_corrected, optax.ema, slots=1),
+    Case(
+        "ema_raw",
+        functools.partial(optim.ema, debias=False),
+        {"decay": 0.8},
+        references.ema_raw,
+        functools.partial(optax.ema, debias=False),
+        slots=1,
+    ),
+    Case(
+        "ema_params",
+        optim.ema_params,
+        {"decay": 0.8},
+        references.ema_params,
+        slots=1,
+        read=lambda params, state: optim.averaged_params(state),
+    ),
+    Case(
+        "ema_params_from_start",
+        functools.partial(optim.ema_params, debias=False),
+        {"decay": 0.8},
+        references.ema_params_from_start,
+        slots=1,
+        read=lambda params, state: optim.averaged_params(state),
+    ),
+    Case(
+        "by_path",
+        _by_path,
+        {"learning_rate": 0.02, "decay": 0.8, "limit": 0.6},
+        references.by_path,
+        _partition,
+        slots=1,
+        moved=1,
+    ),
+    Case(
+        "reduce_on_plateau",
+        lambda **numbers: _fed(optim.reduce_on_plateau(patience=1, **numbers)),
+        {"factor": 0.7, "rtol": 0.01, "atol": 0.02, "min_scale": 0.2},
+        references.reduce_on_plateau,
+    ),
     Case(
         "add_decayed_weights",
         optim.add_decayed_weights,
@@ -177,5 +301,10 @@ BAD_NUMBERS = {
     "weight_decay": [-0.1, float("inf")],
     "max_norm": [0.0, -1.0, float("nan")],
     "limit": [0.0, -1.0, "1"],
+    "lambd": [-0.1, float("nan"), True],
+    "factor": [0.0, 1.0, -0.5, float("nan")],
+    "rtol": [-0.1, 1.1, float("nan")],
+    "atol": [-0.1, float("inf")],
+    "min_scale": [-0.1, 1.1],
 }
 """Values outside the range of each number; every number of every row is tried with all of them."""

@@ -1,0 +1,122 @@
+"""L1 regularization that reaches zero: a gradient step, then soft thresholding."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import optax
+
+from jaxopt_dl._core.errors import check_callable, check_number
+from jaxopt_dl._core.trees import map_with_paths, widen
+from jaxopt_dl._core.types import Array, Number, PyTree
+
+from ._check import check_chosen, check_params_given
+from ._numbers import cast
+from ._rule import descend, rule
+from ._weight_decay import is_kernel
+
+
+class ProximalL1State(NamedTuple):
+    """State of `proximal_l1`: a counter and the numbers, nothing per parameter.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> state = proximal_l1(0.5, lambd=0.25).init({"kernel": jnp.ones(3)})
+      >>> print(state.count, state.hyperparams["lambd"])
+      0 0.25
+    """
+
+    count: Array
+    hyperparams: dict[str, Any]
+
+
+def proximal_l1(
+    learning_rate: Number, *, lambd: Number, thresholded: Callable[[str], bool] = is_kernel
+) -> optax.GradientTransformationExtraArgs:
+    """Step against the gradient of the loss, then shrink by soft thresholding.
+
+        v <- w - learning_rate * g
+        w <- sign(v) * max(|v| - learning_rate * lambd, 0)
+
+    It minimizes `loss + lambd * sum(|w|)` where `g` is the gradient of the loss *alone*. A
+    subgradient step with the penalty in the loss jumps over zero and almost never lands on it;
+    this one makes unneeded weights exactly zero. It takes the place of `sgd` at the end of a
+    chain, so `chain(scale_by_momentum(), proximal_l1(...))` works too.
+
+    Args:
+      learning_rate: step size, at least 0, or a schedule.
+      lambd: strength of the penalty, at least 0, or a schedule; `lambd / examples` of
+        `l1_penalty`.
+      thresholded: `path -> bool` chooses the parameters that are penalized; by default those
+        whose path ends in `kernel`. The others take plain gradient steps.
+
+    Returns:
+      A transformation whose state is a `ProximalL1State`; its update needs `params`, and it must
+      be the last member of a `chain`.
+
+    Raises:
+      TypeError: if a number is not a number, or parameters are not floating-point.
+      ValueError: if a number is out of range, if `thresholded` chooses no parameter, if the
+        update gets no `params`, or if gradients do not fit the parameters.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> rule = proximal_l1(0.1, lambd=0.5)
+      >>> w = {"kernel": jnp.array([0.5, -0.02, 0.1, -0.05])}
+      >>> updates, state = rule.update({"kernel": jnp.zeros(4)}, rule.init(w), w)
+      >>> [round(float(x), 3) for x in w["kernel"] + updates["kernel"]]
+      [0.45, 0.0, 0.05, 0.0]
+
+    References:
+      Parikh and Boyd, "Proximal Algorithms", 2014, sections 4.2 and 6.5.2.
+    """
+    check_callable("proximal_l1", "thresholded", thresholded)
+    numbers = {"learning_rate": learning_rate, "lambd": lambd}
+    plain = rule("proximal_l1", ProximalL1State, _step, numbers, thresholded=thresholded)
+
+    def init(params: PyTree) -> PyTree:
+        check_chosen("proximal_l1", "thresholded", thresholded, params)
+        return plain.init(params)
+
+    return optax.GradientTransformationExtraArgs(init, plain.update)
+
+
+def soft_threshold(x: Array, threshold: Number) -> Array:
+    """Move every number toward zero by `threshold`, and those that are nearer to zero itself.
+
+        sign(x) * max(|x| - threshold, 0)
+
+    This is the proximal operator of `threshold * |x|`. NaN stays NaN.
+
+    Args:
+      x: floating-point, any shape.
+      threshold: at least 0, a number or a scalar array.
+
+    Returns:
+      Shape and dtype of `x`.
+
+    Raises:
+      TypeError: if `threshold` is not a number.
+      ValueError: if it is negative or not finite.
+
+    Examples:
+      >>> print(soft_threshold(jnp.array([3.0, -0.5, 1.0, -2.0]), 1.0))
+      [ 2.  0.  0. -1.]
+    """
+    check_number("soft_threshold", "threshold", threshold, low=0.0)
+    limit = jnp.asarray(threshold).astype(x.dtype)
+    return x - jnp.clip(x, -limit, limit)
+
+
+def _step(n, updates, slots, params, *, thresholded):
+    check_params_given("proximal_l1", params)
+
+    def move(path: str, gradient: Array, param: Array) -> Array:
+        numbers = cast(n, widen(gradient).dtype)
+        step = descend(numbers, widen(gradient))
+        if not thresholded(path):
+            return step
+        old = param.astype(step.dtype)
+        return soft_threshold(old + step, numbers.learning_rate * numbers.lambd) - old
+
+    return map_with_paths(move, updates, params), slots
