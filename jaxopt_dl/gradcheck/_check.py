@@ -13,7 +13,7 @@ from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 from jaxopt_dl.gradcheck import _causes, _determinism, _nonfinite, _summary
-from jaxopt_dl.gradcheck._evaluate import Evaluator
+from jaxopt_dl.gradcheck._evaluate import evaluator_of
 from jaxopt_dl.gradcheck._examine import Finding, Witnesses, look
 from jaxopt_dl.gradcheck._points import further_points
 from jaxopt_dl.gradcheck._problem import WHO, prepare
@@ -165,8 +165,7 @@ def _witnesses(subject: Subject, on_progress: Callable[[int], None]) -> Witnesse
         rest = [rule for rule in subject.rules if rule not in subject.allowed]
         permitted = subject.stripped_of(rest)
     width = 2 * problem.start.size + _activations(subject.program)
-    evaluator = Evaluator(problem.value, width, MEMORY, on_progress)
-    return Witnesses(stripped, permitted, evaluator, width)
+    return Witnesses(stripped, permitted, evaluator_of(problem, width, MEMORY, on_progress), width)
 
 
 def _activations(program: Program) -> int:

@@ -67,9 +67,10 @@ def choose(
     chosen = []
     for piece in slices:
         strength = np.nan_to_num(np.abs(gradient[piece.start : piece.stop]))
-        largest = np.argsort(-strength)[: share // 4]
-        anywhere = random.choice(piece.size, min(share, piece.size), replace=False)
-        chosen.append(piece.start + np.unique(np.concatenate([largest, anywhere])))
+        ranked = np.argsort(-strength)
+        largest, others = ranked[: share // 4], ranked[share // 4 :]
+        anywhere = random.choice(others, min(share - largest.size, others.size), replace=False)
+        chosen.append(piece.start + np.concatenate([largest, anywhere]))
     return np.sort(np.concatenate(chosen))
 
 

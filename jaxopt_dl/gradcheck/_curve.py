@@ -10,7 +10,7 @@ from jaxopt_dl._core.errors import fail, require
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 from jaxopt_dl.gradcheck import _differences
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
+from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves, evaluator_of
 from jaxopt_dl.gradcheck._noise import UNIT_ROUNDOFF
 from jaxopt_dl.gradcheck._problem import Problem, prepare
 from jaxopt_dl.gradcheck._units import units
@@ -98,7 +98,7 @@ def step_size_curve(
         position = _position(problem, path, index)
         unit = units(problem.start, problem.slices)
         wanted = np.logspace(-12, 0, 49) * unit[position] if steps is None else np.sort(steps)
-        evaluator = Evaluator(problem.value, 4 * problem.start.size, MEMORY)
+        evaluator = evaluator_of(problem, 4 * problem.start.size, MEMORY)
         slope = _slope(evaluator, problem.start, unit, position)
         if slope == 0:
             fail(WHO, "the derivative must not be zero", "it is 0", "Choose another entry.")

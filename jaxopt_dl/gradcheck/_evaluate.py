@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.types import Array
+from jaxopt_dl.gradcheck._problem import Problem
 
 LARGEST_CHUNK = 128
 """One size for all calls, so that one compilation serves them all."""
@@ -43,7 +44,7 @@ class Evaluator:
         function: Callable[[Array], Array],
         width: int,
         memory: int,
-        on_progress: Callable[[int], None] = lambda done: None,
+        on_progress: Callable[[int], None],
     ):
         """Compile lazily.
 
@@ -78,6 +79,39 @@ class Evaluator:
             self.calls += min(chunk, total - start)
             self._on_progress(self.calls)
         return found
+
+
+class HostEvaluator(Evaluator):
+    """The same for a function that JAX cannot trace: one call per value."""
+
+    def __init__(self, function: Callable, on_progress: Callable[[int], None]):
+        """Keep the function as it is."""
+        self.calls = 0
+        self._function = function
+        self._on_progress = on_progress
+
+    def values(self, point: np.ndarray, unit: np.ndarray, moves: Moves) -> np.ndarray:
+        """Return the `(n,)` values at `point` displaced by each move."""
+        found = np.empty(moves.step.shape[0])
+        for row, (low, high, step) in enumerate(zip(*moves, strict=True)):
+            moved = point.copy()
+            moved[low:high] += step * unit[low:high]
+            found[row] = self._function(moved)
+            self.calls += 1
+        self._on_progress(self.calls)
+        return found
+
+
+def evaluator_of(
+    problem: Problem,
+    width: int,
+    memory: int,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> Evaluator:
+    """Return the evaluator that suits the problem's function."""
+    if problem.on_host:
+        return HostEvaluator(problem.value, on_progress)
+    return Evaluator(problem.value, width, memory, on_progress)
 
 
 def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:

@@ -83,6 +83,8 @@ def look(
     g = subject.gradient(point)
     roundoff = subject.paths.roundoff
     rounding = _rounding.of_gradient(subject.gradient, point, g, random, roundoff)
+    if components is None:
+        rounding += _rounding.lenient(subject.problem.slices, g, base.unit)
     known = _verdict.opinions(g, rounding, base.unit, base.value)
     unstripped = _ask_stripped(witnesses, known, base, random, roundoff)
     suspects = _suspects(known)

@@ -17,9 +17,14 @@ from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
 from jaxopt_dl.gradcheck._closures import promoted, with_promoted_data
-from jaxopt_dl.gradcheck._host import NOT_TRACEABLE, on_host
 
 WHO = "check_gradients"
+NOT_TRACEABLE = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
 
 
 class Slice(NamedTuple):
@@ -66,6 +71,7 @@ class Problem(NamedTuple):
       args: further positional arguments, floating-point arrays promoted.
       kwargs: further keyword arguments, likewise.
       has_aux: whether the function returns `(loss, aux)`.
+      on_host: whether JAX cannot trace the function, because it is plain NumPy for example.
     """
 
     function: Callable
@@ -76,6 +82,7 @@ class Problem(NamedTuple):
     args: tuple
     kwargs: Mapping[str, Any]
     has_aux: bool
+    on_host: bool = False
 
     def split(self, flat: Any) -> list[Any]:
         """Cut the flat vector, of JAX or NumPy, into the floating-point leaves."""
@@ -121,15 +128,17 @@ class Problem(NamedTuple):
         """Return problem and program, the function adapted where JAX insists on it.
 
         Args:
-          differentiable: whether the function must be traceable. Otherwise one that is not, such
-            as plain NumPy, runs on the host.
+          differentiable: whether the function must be traceable. For one that is not, the
+            program is a stand-in that lets every leaf reach the loss.
         """
         try:
             return self, self.trace()
         except NOT_TRACEABLE:
             if differentiable:
                 raise
-            problem = self._replace(function=on_host(self.function, self.has_aux), has_aux=False)
+            leaves = self.split(self.start)
+            stand_in = jax.make_jaxpr(lambda *x: sum(jnp.sum(leaf) for leaf in x))(*leaves)
+            return self._replace(on_host=True), stand_in
         except TypeError:
             function = with_promoted_data(self.function)
             if function is None:

@@ -135,7 +135,9 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
             f"in {np.sum(differs)} entries the gradient agrees with finite differences but not "
             "with differentiation without custom rules; differences decided"
         )
-    if finding.unstripped:
+    if subject.problem.on_host:
+        notes.append("JAX cannot trace the function, so finite differences alone decided")
+    elif finding.unstripped:
         notes.append(f"no opinion without custom rules: {finding.unstripped}")
     if subject.paths.roundoff > 2.0**-53:
         notes.append(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxopt_dl._core.errors import check_choice, check_number
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
+from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves, evaluator_of
 from jaxopt_dl.gradcheck._notes import DEFAULT_STEP, Grade, grade, norm_ratio
 from jaxopt_dl.gradcheck._problem import Slice, describe_promotion, prepare
 from jaxopt_dl.gradcheck._report import ComponentReport, Coverage, GradientReport, LeafReport
@@ -73,7 +73,7 @@ def textbook_check(
             differentiable=gradient is None
         )
         g = study(problem, program, gradient, ()).gradient(problem.start)
-        evaluator = Evaluator(problem.value, 4 * g.size, MEMORY)
+        evaluator = evaluator_of(problem, 4 * g.size, MEMORY)
         n = _differences(evaluator, problem.start, eps, mode)
     error = norm_ratio(g, n)
     verdict, words = VERDICTS[grade(error)]
