@@ -20,6 +20,7 @@ if typing.TYPE_CHECKING:
         optim,
         report,
         schedules,
+        telemetry,
         train,
     )
 
@@ -33,6 +34,7 @@ __all__ = [
     "optim",
     "report",
     "schedules",
+    "telemetry",
     "train",
 ]
 

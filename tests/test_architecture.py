@@ -18,6 +18,7 @@ FLOORS = {
     "schedules": 1,
     "data": 1,
     "gradcheck": 1,
+    "telemetry": 1,
     "train": 2,
     "report": 5,
     "cli": 6,

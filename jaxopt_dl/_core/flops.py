@@ -11,9 +11,9 @@ from typing import Any
 from jaxopt_dl._core.jaxpr import Equation, Program, body_of, inner_programs, output_types
 
 ARITHMETIC = frozenset(
-    "abs add add_any atan2 cbrt ceil clamp cos div erf erf_inv exp exp2 expm1 floor integer_pow "
-    "log log1p logistic max min mul neg nextafter pow rem round rsqrt sign sin sqrt square sub "
-    "tan tanh".split()
+    "abs add add_any atan2 cbrt ceil clamp cos div erf erf_inv erfc exp exp2 expm1 floor "
+    "integer_pow log log1p logistic max min mul neg nextafter pow rem round rsqrt sign sin sqrt "
+    "square sub tan tanh".split()
 )
 """Element-wise operations; each output counts as one."""
 REDUCTIONS = frozenset(

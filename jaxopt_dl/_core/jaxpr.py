@@ -93,6 +93,21 @@ def output_types(equation: Equation) -> list[Any]:
     return [variable.aval for variable in equation.outvars]
 
 
+def scoped_equations(program: Program, scope: str = "") -> Iterator[tuple[str, Equation]]:
+    """Yield every equation with its named scope, such as `block/00_dense`; calls are entered.
+
+    Scopes are those of `jax.named_scope` (and of Flax modules); empty outside all of them.
+    """
+    for equation in program.eqns:
+        own = str(equation.source_info.name_stack)
+        here = "/".join(part for part in (scope, own) if part)
+        body = body_of(equation) if equation.primitive.name in CALLS else None
+        if body is None:
+            yield here, equation
+        else:
+            yield from scoped_equations(body, here)
+
+
 def scan_counts(equation: Equation) -> tuple[int, int]:
     """Return the number of constants and of carried values of a `scan`."""
     params = equation.params

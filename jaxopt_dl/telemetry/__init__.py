@@ -1,0 +1,18 @@
+"""What to look at in parameters, gradients and activations, as pure functions on any pytree."""
+
+from ._activations import ActivationStats, activation_stats
+from ._gradients import Health, converged, gradient_norms, health
+from ._parameters import UnitSymmetry, layer_gains, sparsity, unit_symmetry
+
+__all__ = [
+    "ActivationStats",
+    "Health",
+    "UnitSymmetry",
+    "activation_stats",
+    "converged",
+    "gradient_norms",
+    "health",
+    "layer_gains",
+    "sparsity",
+    "unit_symmetry",
+]
