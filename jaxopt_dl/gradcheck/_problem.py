@@ -122,7 +122,8 @@ class Problem(NamedTuple):
 
     def trace(self) -> Program:
         """Return the loss as a program; its inputs are the floating-point leaves."""
-        return jax.make_jaxpr(self.loss)(*self.split(self.start))
+        # A function object of its own: JAX remembers traces, and a second one must be new.
+        return jax.make_jaxpr(lambda *leaves: self.loss(*leaves))(*self.split(self.start))
 
     def traced(self, *, differentiable: bool) -> tuple["Problem", Program]:
         """Return problem and program, the function adapted where JAX insists on it.

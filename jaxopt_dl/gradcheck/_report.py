@@ -187,15 +187,16 @@ def _table(report: GradientReport) -> list[str]:
             f"{_number(leaf.error):>8}  {shape:<14}  {_remarks(leaf)}"
         )
         if leaf.verdict != "pass":
-            lines += [_component_line(leaf, part) for part in leaf.worst[:SHOWN_COMPONENTS]]
+            for part in leaf.worst[:SHOWN_COMPONENTS]:
+                lines += _wrapped(_component_text(leaf, part), "    ")
     if len(ranked) > len(shown):
         lines.append(f"... and {len(ranked) - len(shown)} more leaves, none worse")
     return lines
 
 
-def _component_line(leaf: LeafReport, part: ComponentReport) -> str:
+def _component_text(leaf: LeafReport, part: ComponentReport) -> str:
     index = f"[{', '.join(map(str, part.index))}]" if part.index else ""
-    text = f"    {_name(leaf.path)}{index}: gradient {part.gradient:.9g}"
+    text = f"{_name(leaf.path)}{index}: gradient {part.gradient:.9g}"
     if math.isfinite(part.bar):
         text += f", differences {part.differences:.9g} +- {part.bar:.1g}"
     if math.isfinite(part.stripped):
