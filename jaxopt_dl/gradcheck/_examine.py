@@ -149,7 +149,7 @@ def _base(
         point,
         direction,
         roundoff=subject.paths.roundoff,
-        iterative=subject.paths.iterative,
+        iterative=subject.paths.iterative or subject.problem.on_host,
     )
     return Base(point, unit, value, noise)
 
