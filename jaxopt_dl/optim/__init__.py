@@ -7,10 +7,11 @@ other values run in the same compiled program. Blocks such as `scale_by_adam` co
 
 from ._adagrad import AdagradState, adagrad, scale_by_adagrad
 from ._adam import AdamState, adam, scale_by_adam
-from ._by_path import ByPathState, by_path, freeze
+from ._by_path import ByPathState, FrozenState, by_path, freeze
 from ._chain import chain
 from ._clipping import ClipState, clip_by_global_norm, clip_by_value
 from ._converged import converged
+from ._describe import Description, LeafDescription, ScheduleDescription, describe
 from ._ema import EmaState, effective_window, ema
 from ._ema_params import EmaParamsState, averaged_params, ema_params
 from ._guard import SkipNonfiniteState, skip_nonfinite
@@ -30,13 +31,17 @@ __all__ = [
     "ByPathState",
     "CenteredRmspropState",
     "ClipState",
+    "Description",
     "EmaParamsState",
     "EmaState",
+    "FrozenState",
+    "LeafDescription",
     "MomentumState",
     "NesterovState",
     "PlateauState",
     "ProximalL1State",
     "RmspropState",
+    "ScheduleDescription",
     "SgdState",
     "SkipNonfiniteState",
     "WeightDecayState",
@@ -51,6 +56,7 @@ __all__ = [
     "clip_by_global_norm",
     "clip_by_value",
     "converged",
+    "describe",
     "effective_window",
     "ema",
     "ema_params",

@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import functools
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,16 @@ class ByPathState:
 
     inner_states: tuple
     patterns: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+
+class FrozenState(NamedTuple):
+    """State of `freeze`: empty, and a mark that its parameters stand still.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> freeze().init(jnp.ones(3))
+      FrozenState()
+    """
 
 
 def by_path(
@@ -102,7 +113,7 @@ def freeze() -> optax.GradientTransformationExtraArgs:
     A NaN in a gradient becomes zero too, since the parameters do not depend on it.
 
     Returns:
-      A transformation with an empty state, mostly for `by_path`.
+      A transformation whose state is a `FrozenState`, mostly for `by_path`.
 
     Raises:
       TypeError: if parameters are not floating-point.
@@ -175,9 +186,9 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:8]) + more
 
 
-def _freeze_init(params: PyTree) -> optax.EmptyState:
+def _freeze_init(params: PyTree) -> FrozenState:
     check_params("freeze", params)
-    return optax.EmptyState()
+    return FrozenState()
 
 
 def _freeze_update(updates, state, params=None, **extra):

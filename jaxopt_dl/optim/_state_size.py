@@ -8,6 +8,7 @@ from jaxopt_dl._core.trees import size
 from jaxopt_dl._core.types import PyTree
 
 from ._inspect import without_hyperparams
+from ._plateau import PlateauState
 
 
 def state_size(opt_state: PyTree, params: PyTree) -> float:
@@ -37,6 +38,11 @@ def state_size(opt_state: PyTree, params: PyTree) -> float:
     if not size(params):
         advice = "Pass the parameters the state belongs to."
         fail("state_size", "`params` must hold at least one number", "got none", advice)
-    leaves = jax.tree.leaves(without_hyperparams(opt_state))
+    slots = jax.tree.map(
+        lambda node: () if isinstance(node, PlateauState) else node,
+        without_hyperparams(opt_state),
+        is_leaf=lambda node: isinstance(node, PlateauState),
+    )
+    leaves = jax.tree.leaves(slots)
     floating = [x for x in leaves if jnp.issubdtype(jnp.result_type(x), jnp.floating)]
     return size(floating) / size(params)

@@ -296,7 +296,7 @@ def test_state_size_is_its_slots(case):
     state = case.make(**case.numbers).init(params_of())
     per_parameter = [leaf for leaf in jax.tree.leaves(state) if leaf.shape == (2, 3)]
     assert len(per_parameter) == case.slots
-    if case.moved == 3 and case.name != "reduce_on_plateau":
+    if case.moved == 3:
         assert optim.state_size(state, params_of()) == case.slots
 
 

@@ -236,3 +236,47 @@ def test_nesterov_differs_from_optax_when_the_rate_falls(x64, standard_promotion
         w = w + v
     assert ours[2] == pytest.approx(w + 0.9 * v, abs=1e-12)
     assert abs(ours[2] - theirs[2]) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("rule", "slots"),
+    [
+        (optim.sgd(0.1), 0),
+        (optim.momentum(0.1), 1),
+        (optim.nesterov(0.1), 1),
+        (optim.rmsprop(0.1), 1),
+        (optim.rmsprop(0.1, centered=True), 2),
+        (optim.chain(optim.scale_by_rmsprop(), optim.momentum(0.1)), 2),
+        (optim.adam(0.1), 2),
+        (optax.adam(0.1), 2),
+    ],
+)
+def test_opt_02_opt_03_slots_per_parameter(rule, slots):
+    params = {"kernel": jnp.ones((4, 3)), "bias": jnp.ones(3)}
+    assert optim.state_size(rule.init(params), params) == slots
+
+
+def test_opt_04_adagrad_slows_down_and_rmsprop_does_not(x64):
+    assert steps_on_constant(optim.adagrad(1.0), 3.0, 100)[-1] == pytest.approx(0.1, rel=1e-6)
+    assert steps_on_constant(optim.rmsprop(1.0), 3.0, 100)[-1] == pytest.approx(1.0, rel=1e-4)
+
+
+def test_opt_03_rmsprop_with_momentum_is_a_chain_and_equals_optax(x64):
+    ours = iterates(optim.chain(optim.scale_by_rmsprop(), optim.momentum(0.01)), 50)
+    theirs = iterates(optax.rmsprop(0.01, momentum=0.9), 50)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_adagrad_with_the_start_of_optax_as_eps_equals_optax(x64):
+    ours = iterates(optim.adagrad(0.3, eps=0.1 + 1e-7, eps_in_sqrt=True), 50)
+    np.testing.assert_allclose(ours, iterates(optax.adagrad(0.3), 50), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_rms_02_no_gradient_means_no_step_rather_than_nan(inside):
+    assert steps_on_constant(optim.rmsprop(0.1, eps_in_sqrt=inside), 0.0, 3).tolist() == [0, 0, 0]
+
+
+def test_centered_and_corrected_rmsprop_raises():
+    with pytest.raises(ValueError, match="`centered` and `bias_correction` exclude each other"):
+        optim.rmsprop(0.1, centered=True, bias_correction=True)

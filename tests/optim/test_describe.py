@@ -1,0 +1,98 @@
+"""What `describe` says of an optimizer."""
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxopt_dl import optim, schedules
+
+W = {
+    "body": {"kernel": jnp.ones((4, 3)), "bias": jnp.ones(3)},
+    "head": {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)},
+}
+
+
+def leaf_of(description, path):
+    return next(leaf for leaf in description.leaves if leaf.path == path)
+
+
+def test_rate_and_decay_of_each_parameter():
+    rules = {"head/*": optim.sgd(0.5)}
+    described = optim.describe(optim.by_path(rules, default=optim.adamw(0.01)), W)
+    rows = {leaf.path: (leaf.learning_rate, leaf.weight_decay) for leaf in described.leaves}
+    assert rows == {
+        "body/bias": (0.01, None),
+        "body/kernel": (0.01, 1e-4),
+        "head/bias": (0.5, None),
+        "head/kernel": (0.5, None),
+    }
+
+
+def test_the_rate_of_a_running_state_is_that_of_its_next_update():
+    rule = optim.sgd(schedules.exponential(1.0, 0.5))
+    state = rule.init(W)
+    for _ in range(3):
+        _, state = rule.update(W, state, W)
+    assert leaf_of(optim.describe(state, W), "head/bias").learning_rate == 0.125
+
+
+def test_frozen_parameters_are_marked():
+    rule = optim.by_path({"body/*": optim.freeze()}, default=optim.sgd(0.1))
+    for given in (rule, rule.init(W)):
+        described = optim.describe(given, W)
+        assert leaf_of(described, "body/kernel").frozen
+        assert not leaf_of(described, "head/kernel").frozen
+
+
+def test_a_schedule_is_a_table():
+    described = optim.describe(optim.adam(schedules.cosine(0.5, steps=8)), W)
+    (schedule,) = described.schedules
+    assert schedule.schedule == "Cosine(initial=0.5, final=0.0, steps=8)"
+    assert list(schedule.values) == [0, 2, 4, 6, 8]
+    assert schedule.values[4] == pytest.approx(0.25)
+
+
+def test_a_joined_schedule_is_shown_over_all_its_lengths():
+    parts = schedules.constant(0.1), schedules.linear(0.1, 0.0, steps=60)
+    rule = optim.sgd(schedules.join(*parts, boundaries=(20,)))
+    assert list(optim.describe(rule, W).schedules[0].values) == [0, 20, 40, 60, 80]
+
+
+def test_a_plain_function_is_named():
+    def halving(count):
+        return 0.5 ** count.astype(float)
+
+    (schedule,) = optim.describe(optim.sgd(halving), W).schedules
+    assert (schedule.schedule, schedule.values[1]) == ("halving", 0.5)
+
+
+def test_foreign_rules_are_unknown_rather_than_guessed(standard_promotion):
+    leaf = leaf_of(optim.describe(optax.adamw(0.1), W), "head/bias")
+    assert (leaf.rules, leaf.learning_rate, leaf.weight_decay) == ((), None, None)
+
+
+def test_masked_parameters_are_not_listed_under_a_rule_with_memory():
+    mask = {"body": False, "head": True}
+    described = optim.describe(optax.masked(optim.momentum(0.1), mask), W)
+    assert leaf_of(described, "body/bias").rules == ()
+    assert leaf_of(described, "head/bias").rules == ("momentum",)
+
+
+def test_the_text_is_an_aligned_table():
+    lines = str(optim.describe(optim.momentum(0.1), W)).splitlines()
+    assert lines[0].split("  ")[0] == "path"
+    starts = {line.index("momentum") for line in lines[1:5]}
+    assert len(starts) == 1
+    assert lines[-1] == "state: 1 numbers per parameter"
+
+
+def test_a_state_of_several_runs_raises():
+    states = jax.vmap(lambda rate: optim.sgd(rate).init(W))(jnp.array([0.1, 0.2]))
+    with pytest.raises(ValueError, match="describe: the state must be of one run"):
+        optim.describe(states, W)
+
+
+def test_no_parameters_raise():
+    with pytest.raises(ValueError, match="`params` must hold at least one number"):
+        optim.describe(optim.sgd(0.1), {})
