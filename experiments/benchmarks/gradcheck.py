@@ -72,7 +72,7 @@ def per_evaluation(size: int, count: int) -> dict[str, float]:
         flat, restore = ravel_pytree(jax.tree.map(jnp.asarray, params))
         value = jax.jit(lambda v: function(restore(v), *data))
         point = np.asarray(flat)
-        evaluator = Evaluator(lambda v: function(restore(v), *data), 8 * size, 2**28, print_nothing)
+        evaluator = Evaluator(lambda v: function(restore(v), *data), 8 * size, print_nothing)
         index = np.arange(count) % point.size
         moves = Moves(index, index + 1, np.full(count, 1e-4))
         chunk = 128 if size < 10_000 else 64

@@ -21,7 +21,6 @@ from jaxopt_dl.gradcheck._progress import reporter
 from jaxopt_dl.gradcheck._report import Cause, GradientReport
 from jaxopt_dl.gradcheck._subject import Subject, study
 
-MEMORY = 2**28
 WITHOUT_FLOAT64 = ("tpu", "METAL")
 
 
@@ -165,7 +164,7 @@ def _witnesses(subject: Subject, on_progress: Callable[[int], None]) -> Witnesse
         rest = [rule for rule in subject.rules if rule not in subject.allowed]
         permitted = subject.stripped_of(rest)
     width = 2 * problem.start.size + _activations(subject.program)
-    return Witnesses(stripped, permitted, evaluator_of(problem, width, MEMORY, on_progress), width)
+    return Witnesses(stripped, permitted, evaluator_of(problem, width, on_progress), width)
 
 
 def _activations(program: Program) -> int:

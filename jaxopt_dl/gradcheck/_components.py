@@ -11,7 +11,7 @@ from jaxopt_dl.gradcheck._problem import Slice
 
 ALL_BELOW = 4096
 """Up to this many parameters every entry is differenced."""
-WORK = 1.2e9
+WORK = 4e9
 """Above, float64 numbers that may be written while differencing."""
 RUNGS = 2 * len(_differences.FIRST)
 DIRECTIONS = 2

@@ -16,7 +16,6 @@ from jaxopt_dl.gradcheck._problem import Problem, prepare
 from jaxopt_dl.gradcheck._units import units
 
 WHO = "step_size_curve"
-MEMORY = 2**27
 
 
 class StepSizeCurve(NamedTuple):
@@ -98,7 +97,7 @@ def step_size_curve(
         position = _position(problem, path, index)
         unit = units(problem.start, problem.slices)
         wanted = np.logspace(-12, 0, 49) * unit[position] if steps is None else np.sort(steps)
-        evaluator = evaluator_of(problem, 4 * problem.start.size, MEMORY)
+        evaluator = evaluator_of(problem, 4 * problem.start.size)
         slope = _slope(evaluator, problem.start, unit, position)
         if slope == 0:
             fail(WHO, "the derivative must not be zero", "it is 0", "Choose another entry.")

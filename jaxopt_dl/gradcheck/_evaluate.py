@@ -1,4 +1,7 @@
-"""Many values of the function at once: vmapped along directions, in chunks that fit memory.
+"""Many values of the function at once: small vmapped batches in one compiled loop.
+
+Batches as large as the cache beat both one value at a time and everything at once, and need
+little memory.
 
 A direction is a range of the flat vector. The entries of the range move by `step` times their
 own unit (scale and sign); one entry is a coordinate direction, several are a masked random one.
@@ -14,8 +17,14 @@ import numpy as np
 from jaxopt_dl._core.types import Array
 from jaxopt_dl.gradcheck._problem import Problem
 
-LARGEST_CHUNK = 128
-"""One size for all calls, so that one compilation serves them all."""
+BATCH = 8
+"""Values computed side by side, if they fit the cache; more gain nothing."""
+CACHE = 2**16
+"""Float64 numbers."""
+CALL = 128
+"""Values per call, unless they are large. One size for all, so that one compilation serves."""
+LARGE_CALL = 2**24
+"""Float64 numbers one call may write, so that it returns in a moment."""
 
 
 class Moves(NamedTuple):
@@ -43,7 +52,6 @@ class Evaluator:
         self,
         function: Callable[[Array], Array],
         width: int,
-        memory: int,
         on_progress: Callable[[int], None],
     ):
         """Compile lazily.
@@ -51,13 +59,13 @@ class Evaluator:
         Args:
           function: scalar function of a `(size,)` vector.
           width: how many float64 numbers one evaluation holds.
-          memory: bytes one chunk may take.
-          on_progress: called with the number of values after every chunk.
+          on_progress: called with the number of values after every call.
         """
         self.calls = 0
-        self._chunk = int(np.clip(memory // (8 * width), 1, LARGEST_CHUNK))
+        batch = int(np.clip(CACHE // width, 1, BATCH))
+        self._chunk = batch * max(int(min(CALL, LARGE_CALL // width)) // batch, 1)
         self._on_progress = on_progress
-        self._batched = jax.jit(jax.vmap(_displaced(function), in_axes=(None, None, 0, 0, 0)))
+        self._batched = jax.jit(_mapped(_displaced(function), batch))
 
     def value(self, point: np.ndarray) -> float:
         """Return the value at one point."""
@@ -105,13 +113,12 @@ class HostEvaluator(Evaluator):
 def evaluator_of(
     problem: Problem,
     width: int,
-    memory: int,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Evaluator:
     """Return the evaluator that suits the problem's function."""
     if problem.on_host:
         return HostEvaluator(problem.value, on_progress)
-    return Evaluator(problem.value, width, memory, on_progress)
+    return Evaluator(problem.value, width, on_progress)
 
 
 def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:
@@ -121,6 +128,13 @@ def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:
         return function(flat + jnp.where(moved, step * unit, jnp.zeros_like(unit)))
 
     return at
+
+
+def _mapped(at: Callable[..., Array], batch: int) -> Callable[..., Array]:
+    def run(flat: Array, unit: Array, *moves: Array) -> Array:
+        return jax.lax.map(lambda move: at(flat, unit, *move), moves, batch_size=batch)
+
+    return run
 
 
 def _padded(column: np.ndarray, length: int) -> np.ndarray:

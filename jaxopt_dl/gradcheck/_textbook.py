@@ -22,7 +22,6 @@ VERDICTS = {
     Grade.BUG: ("fail", "expect a bug"),
 }
 WHO = "textbook_check"
-MEMORY = 2**28
 WORST = 8
 
 
@@ -73,7 +72,7 @@ def textbook_check(
             differentiable=gradient is None
         )
         g = study(problem, program, gradient, ()).gradient(problem.start)
-        evaluator = evaluator_of(problem, 4 * g.size, MEMORY)
+        evaluator = evaluator_of(problem, 4 * g.size)
         n = _differences(evaluator, problem.start, eps, mode)
     error = norm_ratio(g, n)
     verdict, words = VERDICTS[grade(error)]
