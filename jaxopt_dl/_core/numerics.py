@@ -46,6 +46,14 @@ def safe_sqrt(value: Array) -> Array:
     return jnp.where(zero, jnp.zeros_like(value), jnp.sqrt(positive))
 
 
+def shrink(value: Array, by: Array) -> Array:
+    """Return soft thresholding: every number moved toward zero by `by`, and stopped there.
+
+    The sum of both sides rather than sign times size, so that no zero is negative.
+    """
+    return jnp.maximum(value - by, 0) + jnp.minimum(value + by, 0)
+
+
 def along_last(vector: Array, ndim: int) -> Array:
     """Give a `(channels,)` vector leading axes of size 1 until it has `ndim` axes."""
     return jnp.reshape(vector, (1,) * (ndim - 1) + vector.shape)

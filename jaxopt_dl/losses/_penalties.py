@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_callable, check_floating, check_integer, check_number, fail
-from jaxopt_dl._core.numerics import common_dtype
+from jaxopt_dl._core.numerics import common_dtype, shrink
 from jaxopt_dl._core.trees import leaves_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
@@ -175,9 +175,7 @@ def soft_threshold(x: Array, threshold: Number) -> Array:
     check_floating(who, "x", x)
     check_number(who, "threshold", threshold, low=0)
     x = jnp.asarray(x)
-    t = jnp.asarray(threshold).astype(x.dtype)
-    # The sum of both sides rather than sign times size: no value becomes -0.
-    return jnp.maximum(x - t, 0) + jnp.minimum(x + t, 0)
+    return shrink(x, jnp.asarray(threshold).astype(x.dtype))
 
 
 def _total(

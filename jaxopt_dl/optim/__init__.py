@@ -19,7 +19,7 @@ from ._inspect import applied_learning_rate, with_hyperparams
 from ._momentum import MomentumState, momentum, scale_by_momentum
 from ._nesterov import NesterovState, nesterov, nesterov_iterate
 from ._plateau import PlateauState, reduce_on_plateau, with_evaluation
-from ._proximal import ProximalL1State, proximal_l1, soft_threshold
+from ._proximal import ProximalL1State, proximal_l1
 from ._rmsprop import CenteredRmspropState, RmspropState, rmsprop, scale_by_rmsprop
 from ._sgd import SgdState, sgd
 from ._state_size import state_size
@@ -74,7 +74,6 @@ __all__ = [
     "scale_by_rmsprop",
     "sgd",
     "skip_nonfinite",
-    "soft_threshold",
     "state_size",
     "with_evaluation",
     "with_hyperparams",

@@ -77,7 +77,8 @@ def ema_params(
     block = rule("ema_params", EmaParamsState, _step, {"decay": decay}, debias=debias)
 
     def init(params: PyTree) -> PyTree:
-        return block.init(params)._replace(ema=jax.tree.map(_copy, params))
+        state: Any = block.init(params)
+        return state._replace(ema=jax.tree.map(_copy, params))
 
     return optax.GradientTransformationExtraArgs(init, block.update)
 

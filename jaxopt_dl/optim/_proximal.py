@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import optax
 
-from jaxopt_dl._core.errors import check_callable, check_number
+from jaxopt_dl._core.errors import check_callable
+from jaxopt_dl._core.numerics import shrink
 from jaxopt_dl._core.trees import map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
@@ -41,7 +41,8 @@ def proximal_l1(
     It minimizes `loss + lambd * sum(|w|)` where `g` is the gradient of the loss *alone*. A
     subgradient step with the penalty in the loss jumps over zero and almost never lands on it;
     this one makes unneeded weights exactly zero. It takes the place of `sgd` at the end of a
-    chain, so `chain(scale_by_momentum(), proximal_l1(...))` works too.
+    chain, so `chain(scale_by_momentum(), proximal_l1(...))` works too. The shrinking alone is
+    `losses.soft_threshold`.
 
     Args:
       learning_rate: step size, at least 0, or a schedule.
@@ -81,33 +82,6 @@ def proximal_l1(
     return optax.GradientTransformationExtraArgs(init, plain.update)
 
 
-def soft_threshold(x: Array, threshold: Number) -> Array:
-    """Move every number toward zero by `threshold`, and those that are nearer to zero itself.
-
-        sign(x) * max(|x| - threshold, 0)
-
-    This is the proximal operator of `threshold * |x|`. NaN stays NaN.
-
-    Args:
-      x: floating-point, any shape.
-      threshold: at least 0, a number or a scalar array.
-
-    Returns:
-      Shape and dtype of `x`.
-
-    Raises:
-      TypeError: if `threshold` is not a number.
-      ValueError: if it is negative or not finite.
-
-    Examples:
-      >>> print(soft_threshold(jnp.array([3.0, -0.5, 1.0, -2.0]), 1.0))
-      [ 2.  0.  0. -1.]
-    """
-    check_number("soft_threshold", "threshold", threshold, low=0.0)
-    limit = jnp.asarray(threshold).astype(x.dtype)
-    return x - jnp.clip(x, -limit, limit)
-
-
 def _step(n, updates, slots, params, *, thresholded):
     check_params_given("proximal_l1", params)
 
@@ -117,6 +91,6 @@ def _step(n, updates, slots, params, *, thresholded):
         if not thresholded(path):
             return step
         old = param.astype(step.dtype)
-        return soft_threshold(old + step, numbers.learning_rate * numbers.lambd) - old
+        return shrink(old + step, numbers.learning_rate * numbers.lambd) - old
 
     return map_with_paths(move, updates, params), slots

@@ -14,20 +14,6 @@ from jaxopt_dl import optim
 W = np.array([0.5, -0.02, 0.1, -0.05])
 
 
-def test_reg_10_soft_threshold(x64):
-    np.testing.assert_allclose(
-        optim.soft_threshold(jnp.array(W), 0.05), [0.45, 0, 0.05, 0], atol=1e-15
-    )
-
-
-def test_reg_10_it_is_the_proximal_operator(x64):
-    """`x` minimizes `|x| * t + (x - v)^2 / 2`: compared with a fine grid."""
-    grid = np.linspace(-2, 2, 400_001)
-    for v in (-1.3, -0.4, 0.0, 0.2, 0.9):
-        best = grid[np.argmin(0.5 * np.abs(grid) + (grid - v) ** 2 / 2)]
-        assert float(optim.soft_threshold(jnp.array(v), 0.5)) == pytest.approx(best, abs=1e-5)
-
-
 def test_reg_10_a_proximal_step_reaches_zero_and_a_subgradient_step_does_not(x64):
     params = {"kernel": jnp.array(W)}
     rule, zero = optim.proximal_l1(0.1, lambd=0.5), {"kernel": jnp.zeros(4)}
@@ -89,12 +75,6 @@ def test_thresholding_needs_the_parameters():
     rule, w = optim.proximal_l1(0.1, lambd=0.1), {"kernel": jnp.ones(2)}
     with pytest.raises(ValueError, match="proximal_l1: `params` must be given"):
         rule.update(w, rule.init(w))
-
-
-@pytest.mark.parametrize("bad", [-0.1, float("nan"), "1", True])
-def test_a_bad_threshold_raises(bad):
-    with pytest.raises((TypeError, ValueError), match="soft_threshold: `threshold`"):
-        optim.soft_threshold(jnp.ones(2), bad)
 
 
 def test_bp_11_descent_stops_at_step_66(x64):
