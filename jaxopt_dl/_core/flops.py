@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxopt_dl._core.jaxpr import Equation, Program, body_of, inner_programs, output_types
 
 ARITHMETIC = frozenset(
@@ -44,11 +46,16 @@ def _of(equation: Equation) -> int:
         return max(inner)
     if name in _SPECIAL:
         return _SPECIAL[name](equation)
-    if name in ARITHMETIC:
-        return sum(math.prod(kind.shape) for kind in output_types(equation))
-    if name in REDUCTIONS:
+    if name in ARITHMETIC and _is_floating(equation):
+        return math.prod(output_types(equation)[0].shape)
+    if name in REDUCTIONS and _is_floating(equation):
         return math.prod(_shape(equation, 0))
     return sum(inner)
+
+
+def _is_floating(equation: Equation) -> bool:
+    """Whether it reads numbers other than integers, such as the counters of loops."""
+    return jnp.issubdtype(equation.invars[0].aval.dtype, jnp.inexact)
 
 
 def _dot(equation: Equation) -> int:

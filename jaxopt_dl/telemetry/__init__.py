@@ -1,7 +1,7 @@
 """What to look at in parameters, gradients and activations, as pure functions on any pytree."""
 
 from ._activations import ActivationStats, activation_stats
-from ._gradients import Health, converged, gradient_norms, health
+from ._gradients import Health, gradient_norms, health
 from ._parameters import UnitSymmetry, layer_gains, sparsity, unit_symmetry
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "Health",
     "UnitSymmetry",
     "activation_stats",
-    "converged",
     "gradient_norms",
     "health",
     "layer_gains",

@@ -91,34 +91,6 @@ def health(gradients: PyTree, *, low: Number = 1e-7, high: Number = 1e3) -> dict
     return {layer: _judge(float(norm), float(low), float(high)) for layer, norm in norms.items()}
 
 
-def converged(gradients: PyTree, tolerance: Number) -> Array:
-    """Return whether the norm of the whole gradient is below a tolerance.
-
-    A criterion for `lax.while_loop`, next to a budget of steps: stochastic gradients may never
-    get there, and a small gradient is also what a plateau or a saddle has.
-
-    Args:
-      gradients: any pytree of floating-point arrays.
-      tolerance: largest norm that counts as converged, positive, in units of the loss per unit
-        of the parameters.
-
-    Returns:
-      A boolean scalar; False where a gradient is NaN.
-
-    Raises:
-      TypeError: if a leaf does not hold floating-point numbers or `tolerance` is not a number.
-      ValueError: if there are no leaves or `tolerance` is not positive.
-
-    Examples:
-      >>> bool(converged({"w": jnp.array([3e-4, 4e-4])}, 1e-3))
-      True
-    """
-    check_number("converged", "tolerance", tolerance, low=0, low_open=True)
-    by_layer("converged", "gradients", gradients)
-    norm = global_norm(gradients)
-    return norm < jnp.asarray(tolerance).astype(norm.dtype)
-
-
 def _judge(norm: float, low: float, high: float) -> Health:
     if not math.isfinite(norm):
         return Health.NON_FINITE

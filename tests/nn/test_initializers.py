@@ -118,6 +118,32 @@ def test_he_keeps_the_mean_square_through_a_relu_layer_init_11(key):
     assert float(jnp.mean(jnp.square(out))) == pytest.approx(1.0, rel=0.02)
 
 
+def test_weighted_sums_grow_with_the_number_of_inputs_unless_scaled_init_07(key):
+    for n, expected in ((100, 10.0), (10_000, 100.0)):
+        z = jnp.ones(n) @ nn.normal(stddev=1.0)(key, (n, 2000))
+        assert float(z.std()) == pytest.approx(expected, rel=0.06)
+        scaled = jnp.ones(n) @ nn.lecun_normal()(key, (n, 2000))
+        assert float(scaled.std()) == pytest.approx(1.0, rel=0.06)
+
+
+def test_the_gain_of_relu_is_twice_that_of_tanh_init_10(key):
+    he, square = nn.he_normal()(key, (64, 64)), nn.xavier_normal()(key, (64, 64))
+    np.testing.assert_allclose(jnp.square(he), 2 * jnp.square(square), rtol=1e-5)
+
+
+@pytest.mark.parametrize("factory", EVERY, ids=lambda f: f.__name__)
+def test_half_of_the_weights_are_negative_init_12(factory, key):
+    share = float(jnp.mean(factory()(key, (512, 512)) < 0))
+    assert share == pytest.approx(0.5, abs=0.005)
+
+
+def test_weights_that_are_all_1_explode_init_21():
+    x = jnp.ones((1, 4))
+    for _ in range(5):
+        x = x @ nn.constant(1.0)(jax.random.key(0), (4, 4))
+    np.testing.assert_array_equal(x, np.full((1, 4), 1024.0))
+
+
 def test_zeros_and_constants_fill_init_15(key):
     np.testing.assert_array_equal(nn.zeros(key, (3,)), np.zeros(3))
     np.testing.assert_array_equal(nn.constant(0.5)(key, (2, 2)), np.full((2, 2), 0.5))
