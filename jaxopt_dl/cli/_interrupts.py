@@ -11,9 +11,12 @@ class Interrupts:
     """A context in which the first Ctrl-C raises `KeyboardInterrupt` and ends the training.
 
     While results are saved, after it or after `hold`, one Ctrl-C only speaks; the next raises.
+    An exception raised while Python runs a callback of its garbage collector is lost, so the
+    first Ctrl-C is also remembered: the training asks for it in `pressed`.
     """
 
     def __init__(self):
+        self.pressed = False
         self._saving = False
         self._warned = False
         self._before = None
@@ -22,7 +25,7 @@ class Interrupts:
         # Where Ctrl-C is ignored (a job in the background) or handled by somebody, it stays so.
         here = threading.current_thread() is threading.main_thread()
         if here and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._before = signal.signal(signal.SIGINT, self._pressed)
+            self._before = signal.signal(signal.SIGINT, self._press)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -33,8 +36,9 @@ class Interrupts:
         """Say that from here on results are saved."""
         self._saving = True
 
-    def _pressed(self, number: int, frame: FrameType | None) -> None:
+    def _press(self, number: int, frame: FrameType | None) -> None:
         del number, frame
+        self.pressed = True
         if self._warned or not self._saving:
             self._saving = True
             raise KeyboardInterrupt

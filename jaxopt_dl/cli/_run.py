@@ -39,7 +39,7 @@ def run(config: Config, *, progress: Progress, quiet: bool) -> tuple[pathlib.Pat
         if folder.name != config.name and not quiet:
             taken = folder.with_name(config.name)
             print(f"{taken} exists and is kept; this run goes to {folder}.", flush=True)
-        result = run_job(job, progress=progress)
+        result = run_job(job, progress=progress, should_stop=lambda: interrupts.pressed)
         interrupts.hold()
         if result.outcome is train.Outcome.INTERRUPTED and result.steps == 0:
             raise KeyboardInterrupt

@@ -1,6 +1,7 @@
 """A configuration in, a trained network and its figures out; nothing is printed or written."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -67,7 +68,9 @@ def make_job(config: Config) -> Job:
     return Job(config, prepared, objective, params, state, fit_key)
 
 
-def run_job(job: Job, *, progress: Progress = None) -> train.FitResult:
+def run_job(
+    job: Job, *, progress: Progress = None, should_stop: Callable[[], bool] = lambda: False
+) -> train.FitResult:
     """Train; the result says how it ended."""
     training = job.config.training
     stopping = train.early_stopping(
@@ -87,6 +90,7 @@ def run_job(job: Job, *, progress: Progress = None) -> train.FitResult:
         dev=job.prepared.parts["dev"],
         stopping=stopping,
         progress=progress,
+        should_stop=should_stop,
     )
 
 

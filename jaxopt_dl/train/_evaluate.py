@@ -81,6 +81,7 @@ def evaluate(
     Examples:
       >>> import jax, numpy as np
       >>> from jaxopt_dl import losses, nn
+      >>> from jaxopt_dl.train import supervised
       >>> layer = nn.dense(3)
       >>> params, state = layer.init(jax.random.key(0), (4,))
       >>> objective = supervised(layer, losses.softmax_cross_entropy)

@@ -6,7 +6,7 @@ from typing import Literal
 import optax
 
 from jaxopt_dl import data as data_tools
-from jaxopt_dl._core.errors import check_choice, check_integer, check_key, fail
+from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, check_key, fail
 from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
 
 from ._engine import Plan
@@ -32,6 +32,7 @@ def fit(
     stopping: EarlyStopping | None = None,
     remainder: Literal["mask", "drop"] | None = None,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
     """Train a model: compiled epochs, reshuffled on the device, the best parameters kept.
 
@@ -62,6 +63,8 @@ def fit(
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
         by whether standard error is a terminal, None is silent; or an object with the methods
         of `Progress`.
+      should_stop: asked several times a second; True ends the run as Ctrl-C does. A signal
+        handler of the caller's own sets what it reads.
 
     Returns:
       A `FitResult`. A loss that is NaN or infinite ends the run with `Outcome.NON_FINITE`,
@@ -75,6 +78,7 @@ def fit(
     Examples:
       >>> import jax, numpy as np
       >>> from jaxopt_dl import losses, nn, optim
+      >>> from jaxopt_dl.train import supervised
       >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
       >>> layer = nn.dense(1)
       >>> params, state = layer.init(jax.random.key(0), (1,))
@@ -89,6 +93,7 @@ def fit(
     check_key("fit", key)
     check_integer("fit", "epochs", epochs, low=1)
     check_integer("fit", "batch_size", batch_size, low=1)
+    check_callable("fit", "should_stop", should_stop)
     check_choice("fit", "remainder", remainder, ["mask", "drop", None])
     arrays = as_arrays("fit", "data", data)
     dev_arrays = None if dev is None else as_arrays("fit", "dev", dev)
@@ -108,7 +113,7 @@ def fit(
     plan = Plan(
         objective, optimizer.update, stopping.monitor, stopping.maximize, batch_size, drop_last
     )
-    return drive(plan, run, arrays, dev_arrays, total_steps, display)
+    return drive(plan, run, arrays, dev_arrays, total_steps, display, should_stop)
 
 
 def _build(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -56,6 +57,7 @@ def drive(
     dev: Batch | None,
     total_steps: int,
     progress: Progress,
+    should_stop: Callable[[], bool],
 ) -> FitResult:
     """Train to `total_steps`, a stop, a non-finite loss or an interruption."""
     steps_per_epoch = plan.steps_per_epoch(len(next(iter(data.values()))))
@@ -69,7 +71,7 @@ def drive(
         compile_seconds = time.perf_counter() - started
         progress.compiled(compile_seconds)
         budget = min(10, steps_per_epoch)
-        while (outcome := _outcome(run, total_steps)) is None:
+        while (outcome := _outcome(run, total_steps, should_stop)) is None:
             called = time.perf_counter()
             stop_at = min(int(run.train.step) + budget, total_steps)
             after, report = advance(plan, run, data, dev, np.int32(stop_at))
@@ -104,14 +106,14 @@ def drive(
     )
 
 
-def _outcome(run: RunState, total_steps: int) -> Outcome | None:
+def _outcome(run: RunState, total_steps: int, should_stop: Callable[[], bool]) -> Outcome | None:
     if not run.finite:
         return Outcome.NON_FINITE
     if int(run.train.step) >= total_steps:
         return Outcome.COMPLETED
     if int(run.stopping.waited) >= int(run.stopping.patience):
         return Outcome.STOPPED_EARLY
-    return None
+    return Outcome.INTERRUPTED if should_stop() else None
 
 
 def _next_budget(budget: int, seconds: float) -> int:

@@ -28,6 +28,7 @@ def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> 
     Examples:
       >>> import jax, jax.numpy as jnp
       >>> from jaxopt_dl import losses, nn, optim
+      >>> from jaxopt_dl.train import supervised
       >>> layer, optimizer = nn.dense(1), optim.sgd(0.1)
       >>> params, model_state = layer.init(jax.random.key(0), (2,))
       >>> state = TrainState(

@@ -257,6 +257,18 @@ def test_ctrl_c_keeps_everything_reached():
     assert again.history.rows == result.history.rows
 
 
+def test_should_stop_ends_the_run_as_ctrl_c_does():
+    asked = []
+
+    def third_time():
+        asked.append(None)
+        return len(asked) == 3
+
+    result = run(*classifier(), epochs=10**6, should_stop=third_time)
+    assert result.outcome is train.Outcome.INTERRUPTED
+    assert result.steps > 0
+
+
 def test_a_foreign_objective_is_trained_and_drops_the_remainder():
     def objective(params, state, batch, *, key, training):
         error = jnp.square(batch["x"] @ params["w"] - batch["y"])
