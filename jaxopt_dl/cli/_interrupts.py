@@ -8,11 +8,11 @@ from typing import Self
 
 
 class Interrupts:
-    """A context in which the first Ctrl-C raises `KeyboardInterrupt` and ends the training.
+    """A context in which the first Ctrl-C is remembered in `pressed`, where the training asks.
 
-    While results are saved, after it or after `hold`, one Ctrl-C only speaks; the next raises.
-    An exception raised while Python runs a callback of its garbage collector is lost, so the
-    first Ctrl-C is also remembered: the training asks for it in `pressed`.
+    Nothing is raised then: an exception that lands in a callback of the garbage collector is
+    lost with a trace. While results are saved, after it or after `hold`, one Ctrl-C only
+    speaks; the next raises `KeyboardInterrupt`.
     """
 
     def __init__(self):
@@ -38,9 +38,10 @@ class Interrupts:
 
     def _press(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.pressed = True
-        if self._warned or not self._saving:
-            self._saving = True
+        first, self.pressed = not self.pressed, True
+        if first and not self._saving:
+            return
+        if self._warned:
             raise KeyboardInterrupt
         self._warned = True
         print("saving what was reached; Ctrl-C once more gives it up", file=sys.stderr)
