@@ -16,7 +16,11 @@ from jaxopt_dl._core.types import Array
 from ._window import Pairs, Window, slices_along
 
 LARGEST_WINDOW = 32
-"""Places of a window up to which the patches pay off on CPU; 5 x 5 is in, 7 x 7 is out."""
+"""Places of a window up to which the patches pay off on CPU; 5 x 5 is in, 7 x 7 is out.
+
+Inside a scan patches win at every size. Beyond this one, XLA's convolution in a loop of single
+steps takes less than half of the time and memory of patches in a scan.
+"""
 
 
 def convolve(x: Array, kernel: Array, window: Window, pairs: Pairs) -> Array:

@@ -17,8 +17,8 @@ from jaxopt_dl._core.types import Array
 
 from ._window import Pairs, Window, slices_along
 
-LONGEST_SIDE = 16
-"""Side of a window up to which slices are faster on CPU."""
+LONGEST_SIDE = 8
+"""Side of a window up to which slices are faster on CPU, or as fast."""
 
 
 def maxima(x: Array, window: Window, pairs: Pairs) -> Array:

@@ -3,8 +3,6 @@
 import enum
 import math
 
-import jax.numpy as jnp
-
 from jaxopt_dl._core.errors import check_number, fail
 from jaxopt_dl._core.trees import global_norm
 from jaxopt_dl._core.types import Array, Number, PyTree
@@ -53,6 +51,7 @@ def gradient_norms(gradients: PyTree) -> dict[str, Array]:
       ValueError: if there are no leaves.
 
     Examples:
+      >>> import jax.numpy as jnp
       >>> gradients = {"head": {"kernel": jnp.array([[3.0]]), "bias": jnp.array([4.0])}}
       >>> {layer: float(norm) for layer, norm in gradient_norms(gradients).items()}
       {'head': 5.0}
@@ -77,6 +76,7 @@ def health(gradients: PyTree, *, low: Number = 1e-7, high: Number = 1e3) -> dict
       ValueError: if there are no leaves or a limit is out of range.
 
     Examples:
+      >>> import jax.numpy as jnp
       >>> found = health({"a": {"kernel": jnp.array(1e-9)}, "b": {"kernel": jnp.array(1.0)}})
       >>> {layer: str(what) for layer, what in found.items()}
       {'a': 'vanishing', 'b': 'ok'}
