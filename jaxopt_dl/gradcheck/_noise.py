@@ -56,10 +56,11 @@ def measure(
 
 
 def _noise_of(sequence: np.ndarray, believable: float) -> float:
-    """Return the noise of one sequence; the smallest over the orders is freest of the signal."""
+    """Return the noise of one sequence; low orders see signal, high ones have few samples."""
     if not np.all(np.isfinite(sequence)):
         return 0.0
-    noise = min(_spread(np.diff(sequence, order), order) for order in range(4, POINTS - 1))
+    orders = range(4, POINTS - 1)
+    noise = float(np.median([_spread(np.diff(sequence, order), order) for order in orders]))
     stiff = noise > STIFF * np.ptp(sequence) and noise > believable
     return 0.0 if stiff else noise
 

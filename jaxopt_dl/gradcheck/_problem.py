@@ -71,7 +71,9 @@ class Problem(NamedTuple):
       args: further positional arguments, floating-point arrays promoted.
       kwargs: further keyword arguments, likewise.
       has_aux: whether the function returns `(loss, aux)`.
+      as_given: `args` and `kwargs` before promotion.
       on_host: whether JAX cannot trace the function, because it is plain NumPy for example.
+      unpromoted: whether the function insists on the dtypes its parameters came in.
     """
 
     function: Callable
@@ -82,11 +84,16 @@ class Problem(NamedTuple):
     args: tuple
     kwargs: Mapping[str, Any]
     has_aux: bool
+    as_given: tuple[tuple, Mapping[str, Any]]
     on_host: bool = False
+    unpromoted: bool = False
 
     def split(self, flat: Any) -> list[Any]:
         """Cut the flat vector, of JAX or NumPy, into the floating-point leaves."""
-        return [flat[piece.start : piece.stop].reshape(piece.shape) for piece in self.slices]
+        pieces = [flat[piece.start : piece.stop].reshape(piece.shape) for piece in self.slices]
+        if not self.unpromoted:
+            return pieces
+        return [leaf.astype(piece.dtype) for leaf, piece in zip(pieces, self.slices, strict=True)]
 
     def restore(self, leaves: Sequence[Array]) -> PyTree:
         """Rebuild the user's parameters from their floating-point leaves."""
@@ -140,12 +147,22 @@ class Problem(NamedTuple):
             leaves = self.split(self.start)
             stand_in = jax.make_jaxpr(lambda *x: sum(jnp.sum(leaf) for leaf in x))(*leaves)
             return self._replace(on_host=True), stand_in
+        except TypeError as error:
+            args, kwargs = self.as_given
+            own = self._replace(args=args, kwargs=kwargs, unpromoted=True)
+            variants = [own]
+            if (function := with_promoted_data(self.function)) is not None:
+                variants.insert(0, self._replace(function=function))
+            return _first_traceable(variants, error)
+
+
+def _first_traceable(variants: Sequence[Problem], error: TypeError) -> tuple[Problem, Program]:
+    for problem in variants:
+        try:
+            return problem, problem.trace()
         except TypeError:
-            function = with_promoted_data(self.function)
-            if function is None:
-                raise
-            problem = self._replace(function=function)
-        return problem, problem.trace()
+            continue
+    raise error
 
 
 def prepare(
@@ -180,6 +197,7 @@ def prepare(
         tuple(promoted(tuple(args))),
         promoted(dict(kwargs or {})),
         has_aux,
+        (tuple(args), dict(kwargs or {})),
     )
 
 
@@ -188,6 +206,8 @@ def describe_promotion(problem: Problem) -> str | None:
     narrow = [piece for piece in problem.slices if piece.dtype != np.float64]
     if not narrow:
         return None
+    if problem.unpromoted:
+        return "the function insists on the dtypes it was given, so nothing was promoted"
     dtypes = ", ".join(sorted({str(piece.dtype) for piece in narrow}))
     which = "every leaf" if len(narrow) == len(problem.slices) else f"{len(narrow)} leaves"
     return f"{which} of dtype {dtypes} was promoted to float64 for the check"
