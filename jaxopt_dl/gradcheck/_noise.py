@@ -15,7 +15,7 @@ UNIT_ROUNDOFF = 2.0**-53
 POINTS = 9
 FINE = (-16, -20, -25, -30, -35)
 """Spacings, exponents of two. A kink spoils one or two of them, so the median counts."""
-COARSE = (-5, -8, -12)
+COARSE = (-7, -9, -12)
 """Further spacings for programs that iterate until converged: their jumps are rare."""
 STIFF = 0.05
 """Above this share of the range, differences are the function itself, badly sampled."""
@@ -56,11 +56,11 @@ def measure(
 
 
 def _noise_of(sequence: np.ndarray, believable: float) -> float:
-    """Return the noise of one sequence; low orders see signal, high ones have few samples."""
+    """Return the noise of one sequence; the smallest over the orders is freest of the signal."""
     if not np.all(np.isfinite(sequence)):
         return 0.0
     orders = range(4, POINTS - 1)
-    noise = float(np.median([_spread(np.diff(sequence, order), order) for order in orders]))
+    noise = min(_spread(np.diff(sequence, order), order) for order in orders)
     stiff = noise > STIFF * np.ptp(sequence) and noise > believable
     return 0.0 if stiff else noise
 
