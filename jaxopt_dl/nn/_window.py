@@ -90,7 +90,7 @@ def pairs_of(who: str, window: Window, spatial: tuple[int, ...]) -> Pairs:
     return pairs
 
 
-def check_spatial(who: str, x: Array, rank: int) -> None:
+def check_spatial(who: str, x: Array | jax.ShapeDtypeStruct, rank: int) -> None:
     """Check an input `(batch, *spatial, channels)` with `rank` spatial axes.
 
     Raises:

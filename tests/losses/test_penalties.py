@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from jaxopt_dl import losses
+from jaxopt_dl import losses, optim
 
 W = jnp.array([[1.0, -2.0], [3.0, 0.5]])
 PARAMS = {"00_dense": {"kernel": W, "bias": jnp.array([5.0, 7.0])}, "bn": {"scale": jnp.ones(2)}}
@@ -27,6 +28,40 @@ def test_l1_oracle_reg_09():
 def test_the_gradient_of_l2_is_lambda_over_m_times_w_reg_07():
     grad = jax.grad(losses.l2_penalty)(PARAMS, 0.7, examples=10)
     np.testing.assert_allclose(grad["00_dense"]["kernel"], 0.07 * W, rtol=1e-6)
+
+
+def after_steps(rule, steps, w=2.0, gradient=0.0):
+    """The weight after updates with a constant data gradient."""
+    params = {"kernel": jnp.asarray(w)}
+    state = rule.init(params)
+    for _ in range(steps):
+        grads = {"kernel": jnp.full_like(params["kernel"], gradient)}
+        updates, state = rule.update(grads, state, params)
+        params = optax.apply_updates(params, updates)
+    return params["kernel"]
+
+
+@pytest.mark.parametrize(("steps", "value"), [(1, 1.986), (100, 2 * 0.495364)])
+def test_l2_shrinks_weights_by_a_constant_factor_under_descent_reg_07(steps, value, x64):
+    decayed = optim.chain(optim.add_decayed_weights(0.07), optim.sgd(0.1))
+    np.testing.assert_allclose(after_steps(decayed, steps), value, rtol=1e-6)
+    w = jnp.asarray(2.0)
+    for _ in range(steps):
+        grad = jax.grad(lambda w: losses.l2_penalty({"kernel": w}, 0.7, examples=10))(w)
+        w = w - 0.1 * grad
+    np.testing.assert_allclose(w, value, rtol=1e-6)
+
+
+def test_under_adam_l2_in_the_gradient_is_not_weight_decay_reg_07(x64):
+    start = np.array([1.0, 100.0])
+    rules = {
+        "sgd": (optim.chain(optim.add_decayed_weights(0.01), optim.sgd(0.1)), [-0.001, -0.1]),
+        "adam": (optim.chain(optim.add_decayed_weights(0.01), optim.adam(0.1)), [-0.1, -0.1]),
+        "adamw": (optim.adamw(0.1, weight_decay=0.01), [-0.001, -0.1]),
+    }
+    for name, (rule, expected) in rules.items():
+        change = np.asarray(after_steps(rule, 1, start)) - start
+        np.testing.assert_allclose(change, expected, rtol=1e-4, err_msg=name)
 
 
 def test_the_gradient_of_l1_is_the_sign_and_0_at_0():
@@ -73,7 +108,7 @@ def test_leaves_of_different_dtypes_are_added_in_the_wider(penalty, x64):
 
 
 @BOTH
-def test_many_strengths_run_as_one_program(penalty):
+def test_many_strengths_run_as_one_program_reg_03(penalty):
     strengths = jnp.array([0.1, 0.7])
     swept = jax.jit(jax.vmap(lambda lambd: penalty(PARAMS, lambd, examples=10)))(strengths)
     single = [penalty(PARAMS, float(lambd), examples=10) for lambd in strengths]

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from jaxopt_dl import losses, nn
+from jaxopt_dl import losses, nn, optim, train
 from jaxopt_dl.gradcheck import check_gradients
 
 # Examples are rows here, so every matrix is the transpose of the notes' own.
@@ -115,6 +116,33 @@ def test_differences_cost_two_passes_per_weight_bp_07():
 def test_only_the_forward_pass_is_written_bp_08():
     value, slope = jax.value_and_grad(lambda w: w**2)(3.0)
     assert (float(value), float(slope)) == (9.0, 6.0)
+
+
+def test_the_update_is_a_step_of_its_own_bp_09():
+    rule = optim.sgd(0.1)
+    params = {"w": jnp.array(2.0)}
+    updates, _ = rule.update({"w": jnp.array(0.5)}, rule.init(params), params)
+    np.testing.assert_allclose(optax.apply_updates(params, updates)["w"], 1.95)
+
+
+@pytest.mark.parametrize(("passes", "value"), [(1, 0.9), (2, 0.81), (3, 0.729)])
+def test_training_hands_its_parameters_on_bp_10(passes, value):
+    def objective(params, state, batch, *, key, training):
+        weight = jnp.sum(batch["weight"])
+        return jnp.square(params["w"]) / 2, train.Aux(state, {}, weight)
+
+    result = train.fit(
+        objective,
+        {"w": jnp.array(1.0)},
+        {},
+        optim.sgd(0.1),
+        {"x": np.zeros((1, 1), np.float32)},
+        key=jax.random.key(0),
+        epochs=passes,
+        batch_size=1,
+        progress=None,
+    )
+    np.testing.assert_allclose(result.last[0]["w"], value, rtol=1e-6)
 
 
 def test_gradients_have_the_shape_of_the_parameters_bp_12():

@@ -103,6 +103,17 @@ def test_the_loss_does_not_depend_on_the_scale_of_the_weights_before_bn_09(key, 
     np.testing.assert_allclose(2 * gradient(2 * w), grad, atol=1e-13)
 
 
+@pytest.mark.parametrize("order", [("norm", "relu"), ("relu", "norm")])
+def test_it_may_stand_before_or_after_the_activation_bn_07(order, key):
+    layers = {"norm": nn.batch_norm(name="norm"), "relu": nn.lift(nn.relu, name="relu")}
+    net = nn.sequential(nn.dense(3, use_bias=False), *(layers[name] for name in order))
+    params, state = net.init(key, (4,))
+    x = jax.random.normal(key, (32, 4))
+    y, after = net.apply(params, state, x, training=True)
+    assert bool(jnp.all(y >= 0)) == (order[-1] == "relu")
+    assert not np.array_equal(after["norm"]["mean"], state["norm"]["mean"])
+
+
 def test_statistics_run_over_all_middle_axes(key, x64):
     layer, params, state = made(key, channels=3)
     x = np.random.default_rng(1).normal(2.0, 3.0, size=(5, 2, 4, 3))

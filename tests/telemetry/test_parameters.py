@@ -90,6 +90,16 @@ def test_equal_weights_stay_equal_for_ever_init_02(key):
     assert found == (32, 1, 1)
 
 
+def test_from_zero_weights_only_the_output_bias_learns_init_03(key):
+    net = nn.mlp((32, 10), activation=nn.tanh, kernel_init=nn.zeros)
+    start, _ = net.init(key, (64,))
+    moved = jax.tree.map(lambda a, b: bool(jnp.any(a != b)), start, trained(start))
+    assert moved == {
+        "00_dense": {"kernel": False, "bias": False},
+        "02_dense": {"kernel": False, "bias": True},
+    }
+
+
 def test_random_weights_break_the_symmetry_init_02(key):
     params, _ = nn.mlp((32, 10)).init(key, (64,))
     found = telemetry.unit_symmetry(params)
