@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
         report,
         schedules,
         telemetry,
+        testing,
         train,
     )
 
@@ -35,6 +36,7 @@ __all__ = [
     "report",
     "schedules",
     "telemetry",
+    "testing",
     "train",
 ]
 

@@ -14,11 +14,12 @@ import optax
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from jaxopt_dl import optim, schedules
+from jaxopt_dl import optim
+from jaxopt_dl.testing import _numbers, _transformations
+from jaxopt_dl.testing._promise import hold
 from tests.contracts.optimizer_cases import BAD_NUMBERS, CASES, Case
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-HALF_AND_FULL = [jnp.float16, jnp.bfloat16, jnp.float32]
 
 START = np.array([0.9, -0.4, 0.3, 1.1, -0.8, 0.2, -1.3, 0.5, 0.7, -0.6])
 """Ten asymmetric numbers: `head/bias` (3,), `head/kernel` (2, 3), `scale` ()."""
@@ -91,6 +92,26 @@ def fifty_steps_at_all_factors(case_index: int) -> np.ndarray:
 
 
 @every_case
+@pytest.mark.parametrize("promise", _transformations.PROMISES, ids=lambda promise: promise.__name__)
+def test_it_keeps_the_promises_of_a_transformation(case, promise):
+    make = functools.partial(_transformations.as_dtype, None)
+    hold("check_transformation", promise, case.make(**case.numbers), make)
+
+
+@every_case
+@pytest.mark.parametrize("promise", _numbers.PROMISES, ids=lambda promise: promise.__name__)
+def test_its_numbers_are_data(case, promise):
+    make = functools.partial(_transformations.as_dtype, None)
+    hold("check_numbers_are_data", promise, case.make, case.numbers, make)
+
+
+@every_case
+def test_it_takes_extra_arguments(case):
+    transformation = case.make(**case.numbers)
+    assert isinstance(transformation, optax.GradientTransformationExtraArgs)
+
+
+@every_case
 @pytest.mark.parametrize("row", range(len(FACTORS)))
 def test_fifty_steps_under_vmap_over_every_number_equal_the_published_formula(case, row):
     ours = fifty_steps_at_all_factors(CASES.index(case))[row]
@@ -105,78 +126,6 @@ def test_fifty_steps_equal_optax_in_float64(case, x64, standard_promotion):
     ours = fifty_steps_at_all_factors(CASES.index(case))[0]
     theirs, _ = jax.jit(lambda: run(case.peer(**case.numbers), 50, scale=pace(case)))()
     np.testing.assert_allclose(ours, ravel_pytree(theirs)[0], rtol=0, atol=1e-12)
-
-
-@every_case
-def test_it_is_an_optax_transformation_that_takes_extra_arguments(case):
-    transformation = case.make(**case.numbers)
-    assert isinstance(transformation, optax.GradientTransformationExtraArgs)
-
-
-@every_case
-def test_unknown_extra_arguments_change_nothing(case):
-    transformation, params = case.make(**case.numbers), params_of()
-    state, slope = transformation.init(params), gradients(params)
-    plain = transformation.update(slope, state, params)
-    extra = transformation.update(slope, state, params, unheard_of=jnp.float32(3.0), other=None)
-    chex.assert_trees_all_equal(plain, extra)
-
-
-@every_case
-def test_compiled_and_interpreted_agree(case, x64):
-    transformation, params = case.make(**case.numbers), params_of()
-    state = state_of(transformation, params)
-    interpreted = transformation.update(params, state, params)
-    compiled = jax.jit(transformation.update)(params, state, params)
-    chex.assert_trees_all_close(compiled, interpreted, rtol=0, atol=1e-14)
-
-
-@every_case
-def test_update_is_one_function_for_every_value(case):
-    other = {name: 0.5 * value for name, value in case.numbers.items()}
-    assert case.make(**case.numbers).update is case.make(**other).update
-
-
-@every_case
-@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optim.chain(clip(), tx)])
-def test_a_hundred_values_of_every_number_trace_once(case, wrap):
-    step, traces = counted_step()
-    for factor in np.linspace(0.5, 1.0, 100):
-        numbers = {name: float(factor * value) for name, value in case.numbers.items()}
-        step(wrap(case.make(**numbers)))
-    assert traces == [1]
-
-
-@every_case
-@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optim.chain(clip(), tx)])
-def test_a_hundred_schedules_of_one_kind_trace_once(case, wrap):
-    step, traces = counted_step()
-    for rate in np.linspace(0.5, 0.9, 100):
-        numbers = {
-            name: schedules.exponential(value, float(rate)) for name, value in case.numbers.items()
-        }
-        step(wrap(case.make(**numbers)))
-    assert traces == [1]
-
-
-def clip():
-    return optim.clip_by_global_norm(1.0)
-
-
-def counted_step():
-    """A compiled step that takes the transformation, and the list where it counts its traces."""
-    traces, params = [0], params_of()
-
-    def update(function, slope, state, params):
-        traces[0] += 1
-        function(slope, state, params)  # returns nothing, so that compiling costs nothing
-
-    compiled = jax.jit(update, static_argnums=0)
-
-    def step(transformation):
-        compiled(transformation.update, params, transformation.init(params), params)
-
-    return step, traces
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if not c.is_block], ids=lambda case: case.name)
@@ -221,75 +170,6 @@ def falling(value):
     return lambda count: jnp.where(count == 0, value, 0.1 * value)
 
 
-def state_of(transformation, params):
-    return transformation.update(params, transformation.init(params), params)[1]
-
-
-@every_case
-@pytest.mark.parametrize("dtype", [*HALF_AND_FULL, jnp.float64], ids=lambda d: jnp.dtype(d).name)
-def test_scan_keeps_structure_shapes_and_dtypes(case, dtype):
-    with jax.enable_x64(dtype == jnp.float64):
-        check_scan(case, params_of(dtype))
-
-
-@every_case
-def test_float32_parameters_stay_so_inside_a_float64_scope(case, x64):
-    check_scan(case, params_of(jnp.float32))
-
-
-def check_scan(case, params):
-    transformation = case.make(**case.numbers)
-    state = transformation.init(params)
-
-    def body(carry, _):
-        params, state = carry
-        updates, state = transformation.update(params, state, params)
-        return (optax.apply_updates(params, updates), state), None
-
-    after = jax.eval_shape(lambda carry: jax.lax.scan(body, carry, length=3)[0], (params, state))
-    chex.assert_trees_all_equal_shapes_and_dtypes(after, (params, state))
-
-
-@every_case
-def test_parameters_of_mixed_precision_keep_their_dtypes(case):
-    params = params_of()
-    params["scale"] = params["scale"].astype(jnp.bfloat16)
-    transformation = case.make(**case.numbers)
-    updates, _ = transformation.update(params, transformation.init(params), params)
-    chex.assert_trees_all_equal_shapes_and_dtypes(updates, params)
-
-
-@every_case
-@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
-def test_memory_of_half_precision_parameters_is_single_precision(case, dtype):
-    state = case.make(**case.numbers).init(params_of(dtype))
-    narrow = [leaf.dtype for leaf in jax.tree.leaves(state) if leaf.dtype.itemsize < 4]
-    assert narrow == []
-
-
-@every_case
-@pytest.mark.parametrize("dtype", HALF_AND_FULL, ids=lambda d: jnp.dtype(d).name)
-def test_zero_gradients_give_finite_updates(case, dtype):
-    params = params_of(dtype)
-    zero = jax.tree.map(jnp.zeros_like, params)
-    transformation = case.make(**case.numbers)
-    state = transformation.init(params)
-    for _ in range(2):
-        updates, state = transformation.update(zero, state, params)
-        chex.assert_tree_all_finite((updates, state))
-    assert case.shrinks or not np.any(ravel_pytree(updates)[0])
-
-
-@every_case
-def test_no_two_leaves_of_the_state_share_memory(case):
-    shared = jnp.float32(0.5)
-    numbers = dict.fromkeys(case.numbers, shared)
-    params = params_of()
-    for init in (case.make(**numbers).init, jax.jit(case.make(**numbers).init)):
-        leaves = [*jax.tree.leaves(init(params)), *jax.tree.leaves(params), shared]
-        assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves)
-
-
 @every_case
 def test_state_size_is_its_slots(case):
     """OPT-02 and OPT-03: SGD 0, momentum, Nesterov and RMSprop 1, Adam 2 per parameter."""
@@ -298,33 +178,6 @@ def test_state_size_is_its_slots(case):
     assert len(per_parameter) == case.slots
     if case.moved == 3:
         assert optim.state_size(state, params_of()) == case.slots
-
-
-@every_case
-def test_it_has_only_strongly_typed_leaves(case):
-    state = case.make(**case.numbers).init(params_of())
-    assert not any(leaf.weak_type for leaf in jax.tree.leaves(state))
-
-
-WRAPPERS = {
-    "chain": lambda tx: optax.chain(optax.identity(), tx),
-    "our_chain": lambda tx: optim.chain(optax.identity(), tx),
-    "masked": lambda tx: optax.masked(tx, {"head": True, "scale": True}),
-    "partition": lambda tx: optax.partition({"all": tx}, {"head": "all", "scale": "all"}),
-    "skip_nonfinite": optim.skip_nonfinite,
-    "accumulation": lambda tx: optax.MultiSteps(tx, 1).gradient_transformation(),
-}
-
-
-@every_case
-@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS.keys())
-def test_wrappers_change_nothing(case, wrap, standard_promotion):
-    transformation, params = case.make(**case.numbers), params_of()
-    alone, wrapped = transformation.init(params), wrap(transformation).init(params)
-    for _ in range(2):
-        expected, alone = transformation.update(params, alone, params)
-        got, wrapped = wrap(transformation).update(params, wrapped, params)
-        chex.assert_trees_all_close(got, expected, rtol=1e-6)
 
 
 @every_case
@@ -343,24 +196,6 @@ def test_optax_finds_the_leaves_of_the_state_that_belong_to_parameters(case):
     marked = optax.tree.map_params(transformation, lambda leaf: leaf + 1, state)
     changed = jax.tree.map(lambda a, b: bool(jnp.any(a != b)), state, marked)
     assert sum(jax.tree.leaves(changed)) == case.slots * case.moved
-
-
-@every_case
-def test_every_number_can_be_edited_in_the_state(case):
-    params = params_of()
-    state = case.make(**case.numbers).init(params)
-    for name, value in case.numbers.items():
-        other = {**case.numbers, name: 0.5 * value}
-        edited = optim.with_hyperparams(state, **{name: 0.5 * value})
-        chex.assert_trees_all_equal(edited, case.make(**other).init(params))
-        chex.assert_trees_all_equal_shapes_and_dtypes(edited, state)
-
-
-@every_case
-def test_the_applied_learning_rate_is_known_exactly_when_there_is_one(case):
-    rate = optim.applied_learning_rate(case.make(**case.numbers).init(params_of()))
-    expected = case.numbers.get("learning_rate")
-    assert rate is None if expected is None else float(rate) == pytest.approx(expected)
 
 
 BAD = [(c, name, bad) for c in CASES for name in c.numbers for bad in BAD_NUMBERS[name]]
@@ -406,3 +241,20 @@ def test_parameters_without_leaves_are_fine_where_nothing_must_be_chosen(case):
     transformation = case.make(**case.numbers)
     updates, _ = transformation.update({}, transformation.init({}), {})
     assert updates == {}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.shrinks], ids=lambda case: case.name)
+def test_a_zero_gradient_means_no_update(case):
+    transformation, params = case.make(**case.numbers), params_of()
+    zero = jax.tree.map(jnp.zeros_like, params)
+    state = transformation.init(params)
+    for _ in range(2):
+        updates, state = transformation.update(zero, state, params)
+        assert not np.any(ravel_pytree(updates)[0])
+
+
+@every_case
+def test_the_state_does_not_share_memory_with_the_numbers_it_was_given(case):
+    shared = jnp.float32(0.5)
+    leaves = [shared, *jax.tree.leaves(case.make(**dict.fromkeys(case.numbers, shared)).init({}))]
+    assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves)

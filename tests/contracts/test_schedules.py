@@ -11,10 +11,18 @@ import numpy as np
 import pytest
 
 from jaxopt_dl import optim
+from jaxopt_dl.testing import _schedules
+from jaxopt_dl.testing._promise import hold
 from tests.contracts.schedule_cases import CASES
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 COUNTS = range(15)
+
+
+@every_case
+@pytest.mark.parametrize("promise", _schedules.PROMISES, ids=lambda promise: promise.__name__)
+def test_it_keeps_the_promises_of_a_schedule(case, promise):
+    hold("check_schedule", promise, case.make(**case.numbers))
 
 
 @every_case
@@ -33,41 +41,9 @@ def test_values_equal_optax_in_float64(case, x64, standard_promotion):
 
 
 @every_case
-@pytest.mark.parametrize("count", [4, np.int64(4), np.int32(4), jnp.int32(4)], ids=repr)
-def test_every_kind_of_count_gives_a_float32_scalar(case, count):
-    value = case.make(**case.numbers)(count)
-    chex.assert_shape(value, ())
-    assert value.dtype == jnp.float32
-    assert not value.weak_type
-
-
-@every_case
 def test_its_numbers_are_its_leaves(case):
     schedule = case.make(**case.numbers)
     assert set(case.numbers.values()) <= set(jax.tree.leaves(schedule))
-
-
-@every_case
-def test_it_needs_no_device_until_it_is_evaluated(case):
-    leaves = jax.tree.leaves(case.make(**case.numbers))
-    assert all(isinstance(leaf, int | float) for leaf in leaves)
-
-
-@every_case
-def test_other_numbers_do_not_trace_again(case):
-    traces = [0]
-
-    @jax.jit
-    def value(schedule, count):
-        traces[0] += 1
-        return schedule(count)
-
-    for factor in np.linspace(0.1, 0.9, 20):
-        numbers = {name: float(factor * case.numbers[name]) for name in case.real_numbers}
-        lengths = {name: int(20 * factor) for name in case.lengths}
-        state = optim.sgd(case.make(**numbers, **lengths)).init(jnp.ones(2))
-        value(state.hyperparams["learning_rate"], state.count)
-    assert traces == [1]
 
 
 @every_case
