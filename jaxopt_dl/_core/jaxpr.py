@@ -23,6 +23,7 @@ Replacement: TypeAlias = Callable[[Equation, list], Sequence[Any]]
 LIBRARIES = ("jax", "jaxlib", "optax", "flax", "equinox")
 WRAPPERS = ("wrapped_fun", "fn_wrapped", "fn_wrapper")
 """Functions that `jax.custom_gradient` and `equinox.filter_custom_vjp` put around the user's."""
+WRAPPING_FILE = "custom_derivatives.py"
 PLUMBING = ("api.py", "core.py", "pjit.py", "linear_util.py", "traceback_util.py", "tree_util.py")
 """Files of JAX that only pass calls on, as `vmap` does."""
 RULES = ("custom_jvp_call", "custom_vjp_call")
@@ -144,12 +145,12 @@ def definition(equation: Equation, place: Place) -> Place:
     source = getattr(getattr(body, "jaxpr", body), "debug_info", None)
     name, _, where = str(getattr(source, "func_src_info", "") or "").rpartition(" at ")
     file, _, line = where.rpartition(":")
-    if file and _short(name) not in WRAPPERS:
-        return Place(_short(name), file, int(line) if line.isdigit() else 0)
-    for inner in getattr(body, "eqns", ()):
-        if (written := user_place(inner)) is not None:
-            return written
-    return place
+    written = Place(_short(name), file, int(line) if line.isdigit() else 0) if file else place
+    wraps = _short(name) in WRAPPERS or Path(file).name == WRAPPING_FILE
+    if file and not wraps:
+        return written
+    inner = (user_place(equation) for equation in getattr(body, "eqns", ()))
+    return next((found for found in inner if found is not None), written)
 
 
 def first_difference(one: Program, other: Program) -> Site | None:
