@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
+from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Array, Batch, Objective
 
 from ._evaluate import add_to_sums, evaluate_all, means, take
@@ -30,6 +31,7 @@ class Plan(NamedTuple):
 
     objective: Objective
     update: Callable
+    takes_value: bool
     monitor: str
     maximize: bool
     batch_size: int
@@ -102,7 +104,7 @@ def _run_steps(
         run, _ = carry
         place = run.train.step % steps
         batch = take(data, indices[place], masks[place])
-        train, info = update_once(plan.objective, plan.update, run.train, batch)
+        train, info = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)
         sums = add_to_sums(run.sums, {"loss": info.loss, **info.metrics}, info.weight)
         run = run._replace(train=train, sums=sums, finite=jnp.isfinite(info.loss))
         return run, _as_float(info.learning_rate)
@@ -123,6 +125,8 @@ def _end_epoch(
 ) -> tuple[RunState, Report]:
     """Evaluate dev, remember the best parameters, write one row of the report."""
     train = run.train
+    # A loss is finite once more when only the last update went wrong.
+    run = run._replace(finite=all_finite((train.params, train.model_state)))
     row = {f"train_{name}": value for name, value in means(run.sums).items()}
     if learning_rate is not None:
         row["learning_rate"] = learning_rate
@@ -145,11 +149,12 @@ def _end_epoch(
 def _judge(plan: Plan, run: RunState, measured: dict[str, Array], epoch: Array) -> RunState:
     """Update the stopping rule and the best parameters by the monitored dev metric."""
     rule = EarlyStopping(plan.monitor, plan.maximize, 0, 0.0)
-    stopping = rule.update(run.stopping, measured[plan.monitor], epoch)
+    finite = run.finite & jnp.isfinite(measured["loss"])
+    value = jnp.where(finite, measured[plan.monitor], jnp.nan)
+    stopping = rule.update(run.stopping, value, epoch)
     improved = stopping.best_epoch == epoch
     current = (run.train.params, run.train.model_state)
     best = jax.lax.cond(improved, lambda: current, lambda: run.best)
-    finite = run.finite & jnp.isfinite(measured["loss"])
     return run._replace(stopping=stopping, best=best, finite=finite)
 
 

@@ -17,10 +17,11 @@ from ._validate import as_arrays, check_objective
 
 
 def take(data: Batch, indices: Array, mask: Array) -> dict[str, Array]:
-    """Gather the rows of one batch; add `mask`, and `weight` with 0 on padding."""
+    """Gather the rows of one batch; add `weight`, 0 on padding, and `mask`, where it is not 0."""
     batch = {name: values[indices] for name, values in data.items()}
     weight = batch.get("weight", jnp.ones(mask.shape, float))
-    return batch | {"weight": jnp.where(mask, weight, jnp.zeros_like(weight)), "mask": mask}
+    weight = jnp.where(mask, weight, jnp.zeros_like(weight))
+    return batch | {"weight": weight, "mask": weight > 0}
 
 
 def add_to_sums(sums: dict[str, Array], values: dict[str, Array], weight: Array) -> dict:
@@ -130,7 +131,7 @@ def predict(
       (5, 3)
     """
     check_integer("predict", "batch_size", batch_size, low=1)
-    rows = as_arrays("predict", "x", {"x": x})["x"]
+    rows = as_arrays("predict", "inputs", {"x": x})["x"]
     if isinstance(apply, tuple):
         advice = "Pass its `apply`: `predict(layer.apply, params, state, x)`."
         fail("predict", "`apply` must be a function", "got a layer", advice, kind=TypeError)

@@ -61,7 +61,7 @@ def fit(
         (rows of padding have weight 0), `"drop"` leaves them out of this epoch. None masks for
         `supervised` objectives and drops for others, which may not know masks.
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
-        by whether standard error is a terminal, None is silent; or an object with the methods
+        by whether standard output is a terminal, None is silent; or an object with the methods
         of `Progress`.
       should_stop: asked several times a second; True ends the run as Ctrl-C does. A signal
         handler of the caller's own sets what it reads.
@@ -111,7 +111,13 @@ def fit(
     run = begin_run(params, state, optimizer.init(params), stopping.init(), metric_names, key)
     display = choose_progress(progress, epochs, steps_per_epoch)
     plan = Plan(
-        objective, optimizer.update, stopping.monitor, stopping.maximize, batch_size, drop_last
+        objective,
+        optimizer.update,
+        isinstance(optimizer, optax.GradientTransformationExtraArgs),
+        stopping.monitor,
+        stopping.maximize,
+        batch_size,
+        drop_last,
     )
     return drive(plan, run, arrays, dev_arrays, total_steps, display, should_stop)
 

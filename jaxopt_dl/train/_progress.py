@@ -38,7 +38,7 @@ class Progress(Protocol):
         ...
 
     def finished(self, outcome: Outcome) -> None:
-        """Called once, whatever ended the run."""
+        """Called when the run has ended, with why; not after an error."""
         ...
 
 

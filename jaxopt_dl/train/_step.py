@@ -41,23 +41,26 @@ def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> 
       >>> bool(second.loss < first.loss), int(state.step)
       (True, 2)
     """
-    return lambda state, batch: update_once(objective, optimizer.update, state, batch)
+    takes_value = isinstance(optimizer, optax.GradientTransformationExtraArgs)
+    return lambda state, batch: update_once(objective, optimizer.update, takes_value, state, batch)
 
 
 def update_once(
     objective: Objective,
     update: Callable,
+    takes_value: bool,
     state: TrainState,
     batch: Batch,
 ) -> tuple[TrainState, StepInfo]:
-    """Do one update of `state` on `batch`."""
+    """Do one update of `state` on `batch`; optimizers that take it are given the loss."""
     key = keys.at(state.key, state.step)
     differentiate = jax.value_and_grad(objective, has_aux=True)
     (loss, aux), gradients = differentiate(
         state.params, state.model_state, batch, key=key, training=True
     )
     learning_rate = optim.applied_learning_rate(state.opt_state)
-    updates, opt_state = update(gradients, state.opt_state, state.params)
+    extra = {"value": loss} if takes_value else {}
+    updates, opt_state = update(gradients, state.opt_state, state.params, **extra)
     params = optax.apply_updates(state.params, updates)
     info = StepInfo(loss, aux.metrics, aux.weight, learning_rate)
     return TrainState(params, aux.state, opt_state, state.step + 1, state.key), info

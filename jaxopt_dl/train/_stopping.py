@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxopt_dl._core.errors import check_integer, check_number
+from jaxopt_dl._core.errors import check_choice, check_integer, check_number, fail
 from jaxopt_dl._core.types import Array, Number
 
 NEVER = 2**31 - 1
@@ -113,7 +113,7 @@ def early_stopping(
 
     Raises:
       TypeError: if a number has the wrong type.
-      ValueError: if a number is out of range.
+      ValueError: if a number is out of range, or `maximize` is not a bool.
 
     Examples:
       >>> rule = early_stopping(patience=2)
@@ -128,5 +128,11 @@ def early_stopping(
     """
     if patience is not None:
         check_integer("early_stopping", "patience", patience, low=1)
+        patience = min(patience, NEVER)
+    check_choice("early_stopping", "maximize", maximize, [True, False])
+    if not isinstance(monitor, str):
+        came = f"got {monitor!r}"
+        advice = "Pass for example monitor='loss'."
+        fail("early_stopping", "`monitor` must be a name", came, advice, kind=TypeError)
     check_number("early_stopping", "min_delta", min_delta, low=0)
     return EarlyStopping(monitor, maximize, NEVER if patience is None else patience, min_delta)

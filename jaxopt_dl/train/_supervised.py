@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.errors import check_callable, check_shape, fail
 from jaxopt_dl._core.numerics import along_first, weighted_mean
 from jaxopt_dl._core.types import Array, Aux, Batch, Key, Layer, Metric, PyTree
 
@@ -41,21 +41,23 @@ class Supervised:
     ) -> tuple[Array, Aux]:
         """Return the weighted mean loss plus the penalty, and the batch's metrics."""
         x, y = _inputs_and_targets(batch)
-        mask = batch.get("mask")
         weight = batch.get("weight")
+        mask = batch.get("mask", None if weight is None else weight > 0)
         outputs, state = self.layer.apply(params, state, x, training=training, key=key, mask=mask)
         if weight is None:
             weight = jnp.ones(jnp.shape(y)[:1], outputs.dtype)
         # A row that does not count must not reach the loss: even a NaN times zero is NaN.
         counts = along_first(weight > 0, outputs.ndim)
         outputs = jnp.where(counts, outputs, jnp.zeros_like(outputs))
-        data_loss, total = weighted_mean(self.loss(outputs, y), weight)
+        data_loss, total = _mean("loss", self.loss(outputs, y), weight)
         metrics = {
-            name: weighted_mean(metric(outputs, y), weight)[0] for name, metric in self.metrics
+            name: _mean(f"metrics[{name!r}]", metric(outputs, y), weight)[0]
+            for name, metric in self.metrics
         }
         if self.penalty is None:
             return data_loss, Aux(state, metrics, total)
-        penalty = self.penalty(params).astype(data_loss.dtype)
+        penalty = jnp.asarray(self.penalty(params)).astype(data_loss.dtype)
+        check_shape("supervised", "penalty(params)", penalty, ())
         metrics |= {"data_loss": data_loss, "penalty": penalty}
         return data_loss + penalty, Aux(state, metrics, total)
 
@@ -141,3 +143,10 @@ def _inputs_and_targets(batch: Batch) -> tuple[Array, Array]:
         came = f"got {', '.join(sorted(batch)) or 'nothing'}"
         fail("supervised", rule, came, 'Name them so: `{"x": inputs, "y": targets}`.')
     return batch["x"], batch["y"]
+
+
+def _mean(name: str, values: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the weighted mean and the weight of what a loss or a metric returned."""
+    # `(batch, 1)` against `(batch,)` weights would be a sum of sums, `batch` times too large.
+    check_shape("supervised", f"the result of `{name}`", values, weight.shape)
+    return weighted_mean(values, weight)

@@ -55,8 +55,14 @@ def check_objective(
       ValueError: if metrics are not scalars, take a reserved name, or the state changes form.
     """
     check_callable(who, "objective", objective)
-    rows = {name: values[:1] for name, values in data.items()}
-    batch = {"weight": jnp.ones((1,), float), "mask": jnp.ones((1,), bool)} | rows
+    try:
+        hash(objective)
+    except TypeError:
+        rule = "`objective` must be hashable, as compiled programs are kept by it"
+        came = f"got a {type(objective).__name__} that is not"
+        fail(who, rule, came, "Use a function, or a frozen dataclass.", kind=TypeError)
+    count = len(next(iter(data.values())))
+    batch = {"weight": jnp.ones((count,), float), "mask": jnp.ones((count,), bool), **data}
     key = jax.random.key(0)
     metrics: dict[str, jax.ShapeDtypeStruct] = {}
     for training in (True, False):
@@ -87,6 +93,13 @@ def _numeric(who: str, name: str, values: Any) -> np.ndarray:
     kind = array.dtype
     if array.ndim == 0:
         fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
+    if jnp.issubdtype(kind, np.floating) and array.size:
+        largest = float(np.max(np.abs(array)))
+        stored = jax.dtypes.canonicalize_dtype(kind)
+        if largest > float(jnp.finfo(stored).max):
+            rule = f"`{name}` must fit into {stored}"
+            came = f"got magnitudes up to {largest:.3g}"
+            fail(who, rule, came, "Scale it, for example with `data.normalize`.")
     if np.issubdtype(kind, np.integer) and array.size:
         stored = jax.dtypes.canonicalize_dtype(kind)
         if not np.can_cast(kind, stored):

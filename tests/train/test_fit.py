@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 
 from jaxopt_dl import losses, nn, optim, schedules, train
@@ -304,3 +305,53 @@ def test_nn_dense_alone_is_a_model():
     objective = train.supervised(layer, losses.squared_error)
     result = run(objective, params, state, optim.sgd(0.5), {"x": x, "y": 3 * x}, epochs=30)
     assert float(result.last[0]["kernel"][0, 0]) == pytest.approx(3.0, abs=1e-3)
+
+
+def test_rows_of_weight_zero_stay_out_of_batch_statistics():
+    objective, params, state = classifier(keep_prob=1.0)
+    finals = []
+    for filler in (0.0, 1000.0):
+        data = blobs()
+        data["x"][:8] = filler
+        data["weight"] = np.r_[np.zeros(8), np.ones(42)].astype(np.float32)
+        finals.append(run(objective, params, state, data=data, batch_size=50, epochs=2).last)
+    chex.assert_trees_all_close(*finals, rtol=1e-5, atol=1e-6)
+
+
+def sum_of_roots(params, state, batch, *, key, training):
+    """The loss is finite, its gradient at zero is not."""
+    loss = jnp.sum(jnp.sqrt(jnp.abs(params["w"]))) + jnp.mean(batch["x"]) * 0
+    return loss, train.Aux(state, {}, jnp.sum(batch["weight"]))
+
+
+def test_an_update_that_breaks_the_parameters_is_found_even_at_the_last_step():
+    params = {"w": np.zeros(3, np.float32)}
+    data = {"x": np.ones((16, 1), np.float32)}
+    result = run(sum_of_roots, params, {}, optim.sgd(0.1), data, epochs=1, dev=data)
+    assert result.outcome is train.Outcome.NON_FINITE
+    chex.assert_tree_all_finite((result.last, result.best))
+
+
+def flattering(params, state, batch, *, key, training):
+    """Its accuracy looks best where everything is broken."""
+    loss = jnp.mean(jnp.square(params["w"] - batch["x"]))
+    perfect = jnp.where(jnp.isfinite(loss), 0.0, 1.0)
+    return loss, train.Aux(state, {"accuracy": perfect}, jnp.sum(batch["weight"]))
+
+
+def test_broken_parameters_are_never_the_best():
+    stopping = train.early_stopping(patience=5, monitor="accuracy", maximize=True)
+    data = {"x": np.full((16, 1), 2.0, np.float32)}
+    params = {"w": np.zeros((1, 1), np.float32)}
+    result = run(
+        flattering, params, {}, optim.sgd(3e38), data, dev=data, stopping=stopping, epochs=4
+    )
+    assert result.outcome is train.Outcome.NON_FINITE
+    chex.assert_tree_all_finite((result.last, result.best))
+
+
+def test_an_optimizer_that_wants_the_loss_gets_it():
+    with jax.numpy_dtype_promotion("standard"):
+        tx = optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau(factor=0.5, patience=1))
+        result = run(*classifier(), tx, epochs=3)
+    assert result.outcome is train.Outcome.COMPLETED
