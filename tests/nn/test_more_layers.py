@@ -111,6 +111,12 @@ def test_a_residual_connection_never_broadcasts(key):
         nn.residual(nn.dense(1)).init(key, (4,))
 
 
+def test_a_residual_connection_never_broadcasts_when_applied(key):
+    params, _ = nn.dense(1).init(key, (4,))
+    with pytest.raises(ValueError, match=r"got \(3, 1\) and \(3, 4\)"):
+        run(nn.residual(nn.dense(1)), {"layer": params}, jnp.ones((3, 4)))
+
+
 def test_errors_inside_a_block_come_with_their_path(key):
     net = nn.sequential(nn.residual(nn.sequential(nn.dense(4, name="a")), name="block"))
     params, _ = net.init(key, (4,))
