@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.numerics import as_spec
+from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import Key, Layer, PyTree, Spec
 
 from ._promise import given, hold_all, precision, traced_once
@@ -130,7 +131,8 @@ def keeps_dtypes(it: Subject) -> None:
 def keeps_wide_state(it: Subject) -> None:
     """The state of a half-precision layer is in at least float32."""
     _, state, _ = it.abstract(jnp.bfloat16)
-    assert all(leaf.dtype.itemsize >= 4 for leaf in jax.tree.leaves(state))
+    narrow = [path for path, leaf in leaves_with_paths(state) if leaf.dtype.itemsize < 4]
+    assert not narrow, f"narrower: {narrow}"
 
 
 def meets_wider_inputs(it: Subject) -> None:
@@ -265,7 +267,8 @@ def has_finite_gradients(it: Subject) -> None:
             wanted = (0,) if it.indices else (0, 1)
             gradients = jax.jit(jax.grad(loss, argnums=wanted))(params, x)
             chex.assert_tree_all_finite(gradients)
-            assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(gradients))
+            some = any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(gradients))
+            assert some, "all gradients are zero"
 
 
 def asks_for_the_mode(it: Subject) -> None:
