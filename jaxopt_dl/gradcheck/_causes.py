@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxopt_dl.gradcheck import _nonfinite, _verdict
-from jaxopt_dl.gradcheck._examine import Finding
-from jaxopt_dl.gradcheck._paths import Blocker
-from jaxopt_dl.gradcheck._report import Cause
-from jaxopt_dl.gradcheck._rules import STOP, Rule, find_rules, inside, is_surrogate, outside
-from jaxopt_dl.gradcheck._subject import Subject
-from jaxopt_dl.gradcheck._verdict import FAIL, Opinions
+from . import _nonfinite, _verdict
+from ._examine import Finding
+from ._paths import Blocker
+from ._report import Cause
+from ._rules import STOP, Rule, find_rules, inside, is_surrogate, outside
+from ._subject import Subject
+from ._verdict import FAIL, Opinions
 
 
 def explain(subject: Subject, finding: Finding) -> list[Cause]:

@@ -12,14 +12,15 @@ from jaxopt_dl._core.errors import check_choice, check_integer
 from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck import _causes, _determinism, _nonfinite, _summary
-from jaxopt_dl.gradcheck._evaluate import evaluator_of
-from jaxopt_dl.gradcheck._examine import Finding, Witnesses, look
-from jaxopt_dl.gradcheck._points import further_points
-from jaxopt_dl.gradcheck._problem import WHO, prepare
-from jaxopt_dl.gradcheck._progress import reporter
-from jaxopt_dl.gradcheck._report import Cause, GradientReport
-from jaxopt_dl.gradcheck._subject import Subject, study
+
+from . import _causes, _determinism, _nonfinite, _summary
+from ._evaluate import evaluator_of
+from ._examine import Finding, Witnesses, look
+from ._points import further_points
+from ._problem import WHO, prepare
+from ._progress import reporter
+from ._report import Cause, GradientReport
+from ._subject import Subject, study
 
 WITHOUT_FLOAT64 = ("tpu", "METAL")
 

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxopt_dl.gradcheck import _differences
-from jaxopt_dl.gradcheck._differences import Slopes
-from jaxopt_dl.gradcheck._evaluate import Evaluator
-from jaxopt_dl.gradcheck._problem import Slice
+from . import _differences
+from ._differences import Slopes
+from ._evaluate import Evaluator
+from ._problem import Slice
 
 ALL_BELOW = 4096
 """Up to this many parameters every entry is differenced."""

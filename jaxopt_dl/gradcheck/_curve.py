@@ -9,11 +9,12 @@ import numpy as np
 from jaxopt_dl._core.errors import fail, require
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck import _differences
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves, evaluator_of
-from jaxopt_dl.gradcheck._noise import UNIT_ROUNDOFF
-from jaxopt_dl.gradcheck._problem import Problem, prepare
-from jaxopt_dl.gradcheck._units import units
+
+from . import _differences
+from ._evaluate import Evaluator, Moves, evaluator_of
+from ._noise import UNIT_ROUNDOFF
+from ._problem import Problem, prepare
+from ._units import units
 
 WHO = "step_size_curve"
 
@@ -27,6 +28,13 @@ class StepSizeCurve(NamedTuple):
       central: relative error of the two-sided quotient.
       slope: the derivative that errors are relative to.
       entry: which parameter, as `path[index]`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> loss = lambda p: jnp.sum(jnp.sin(p["w"]))
+      >>> curve = step_size_curve(loss, {"w": jnp.ones(3)}, "w", (1,), steps=[1e-4, 1e-2])
+      >>> curve.entry, round(curve.slope, 4), bool(curve.central[0] < curve.forward[0])
+      ('w[1]', 0.5403, True)
     """
 
     steps: np.ndarray

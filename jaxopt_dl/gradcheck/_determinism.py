@@ -5,9 +5,10 @@ import numpy as np
 
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Place, Program
-from jaxopt_dl.gradcheck._problem import Problem
-from jaxopt_dl.gradcheck._report import Cause
-from jaxopt_dl.gradcheck._subject import Subject, place_of
+
+from ._problem import Problem
+from ._report import Cause
+from ._subject import Subject, place_of
 
 AGREEMENT = 1e-10
 """Relative; parallel sums may differ in the last digits and are no drawing of numbers."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
-from jaxopt_dl.gradcheck._noise import UNIT_ROUNDOFF
+from ._evaluate import Evaluator, Moves
+from ._noise import UNIT_ROUNDOFF
 
 FIRST = (-8, -10, -12, -14)
 FURTHER = (

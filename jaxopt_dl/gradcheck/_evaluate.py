@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.types import Array
-from jaxopt_dl.gradcheck._problem import Problem
+
+from ._problem import Problem
 
 BATCH = 8
 """Values computed side by side, if they fit the cache; more gain nothing."""

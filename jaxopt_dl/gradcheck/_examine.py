@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxopt_dl.gradcheck import _components, _differences, _noise, _rounding, _verdict
-from jaxopt_dl.gradcheck._components import Base
-from jaxopt_dl.gradcheck._evaluate import Evaluator
-from jaxopt_dl.gradcheck._subject import Gradient, Subject
-from jaxopt_dl.gradcheck._units import units
-from jaxopt_dl.gradcheck._verdict import FAIL, PASS, Opinions
+from . import _components, _differences, _noise, _rounding, _verdict
+from ._components import Base
+from ._evaluate import Evaluator
+from ._subject import Gradient, Subject
+from ._units import units
+from ._verdict import FAIL, PASS, Opinions
 
 CONFIRMED = 64
 """Of the entries that only the stripped program accuses, so many are differenced as well."""

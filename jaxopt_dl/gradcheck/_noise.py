@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
+from ._evaluate import Evaluator, Moves
 
 UNIT_ROUNDOFF = 2.0**-53
 POINTS = 9

@@ -10,8 +10,9 @@ import numpy as np
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Site
 from jaxopt_dl._core.types import Array
-from jaxopt_dl.gradcheck._report import Cause
-from jaxopt_dl.gradcheck._subject import Automatic, Subject
+
+from ._report import Cause
+from ._subject import Automatic, Subject
 
 TRIED = 8
 """Each suspect costs a compilation."""

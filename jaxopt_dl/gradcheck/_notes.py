@@ -19,7 +19,12 @@ DEFAULT_STEP = 1e-7
 
 
 class Grade(enum.StrEnum):
-    """What a relative difference between gradient and finite differences means."""
+    """What a relative difference between gradient and finite differences means.
+
+    Examples:
+      >>> grade(0.4) is Grade.BUG, Grade("check") is Grade.CHECK
+      (True, True)
+    """
 
     PASS = "pass"
     CHECK = "check"

@@ -16,7 +16,8 @@ from jaxopt_dl._core.errors import check_callable, fail
 from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
-from jaxopt_dl.gradcheck._closures import promoted, with_promoted_data
+
+from ._closures import promoted, with_promoted_data
 
 WHO = "check_gradients"
 NOT_TRACEABLE = (

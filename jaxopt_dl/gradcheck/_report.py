@@ -20,6 +20,14 @@ class ComponentReport(NamedTuple):
       bar: how far off that slope may be; infinite where none was taken.
       stripped: automatic differentiation without the user's rules; NaN where there is none.
       status: "pass", "kink" (a valid subgradient), "fail" or "unresolved".
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.gradcheck import check_gradients
+      >>> report = check_gradients(jnp.sum, jnp.ones(2), gradient=lambda x: 2 * x)
+      >>> worst = report.leaves[0].worst[0]
+      >>> worst.status, worst.gradient, round(worst.differences, 6)
+      ('fail', 2.0, 1.0)
     """
 
     index: tuple[int, ...]
@@ -42,6 +50,15 @@ class LeafReport(NamedTuple):
       wrong: the index of every entry that fails.
       worst: the entries that disagree most, worst first.
       kinks: the index of every entry where the loss has a kink.
+
+    Examples:
+      >>> import jax
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.gradcheck import check_gradients
+      >>> loss = lambda p: jnp.sum(jax.nn.relu(p["bias"]))
+      >>> leaf = check_gradients(loss, {"bias": jnp.array([0.0, 1.0])}).leaves[0]
+      >>> leaf.path, leaf.verdict, leaf.kinks
+      ('bias', 'pass', ((0,),))
     """
 
     path: str
@@ -67,6 +84,14 @@ class Cause(NamedTuple):
       leaves: paths of the leaves it affects.
       detail: one sentence.
       allowed: whether the caller listed it in `allow`.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.gradcheck import check_gradients
+      >>> report = check_gradients(lambda p: jnp.sum(jnp.round(p["w"])), {"w": jnp.array([0.3])})
+      >>> cause = report.causes[0]
+      >>> cause.kind, cause.function, cause.leaves
+      ('blocked', 'round', ('w',))
     """
 
     kind: str
@@ -93,6 +118,13 @@ class Coverage(NamedTuple):
       evaluations: values of the function that differences used.
       stripped: entries compared with automatic differentiation without the user's rules.
       points: names of the parameter values that were tried.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.gradcheck import check_gradients
+      >>> coverage = check_gradients(lambda x: jnp.sum(x**2), jnp.ones(5), components=2).coverage
+      >>> coverage.components, coverage.size
+      (2, 5)
     """
 
     components: int
@@ -116,6 +148,15 @@ class GradientReport:
       notes: sentences on everything that needs no action but should be known.
       point: the parameter values the leaves are shown at, one of `coverage.points`.
       method: "full", or "textbook" for the plain algorithm.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> from jaxopt_dl.gradcheck import check_gradients
+      >>> report = check_gradients(lambda x: jnp.sum(x**2), jnp.ones(2), gradient=jnp.ones_like)
+      >>> bool(report), report.verdict, report.causes[0].kind
+      (False, 'fail', 'gradient')
+      >>> print(str(report).splitlines()[0])
+      gradient check: FAIL - 1 of 1 leaves are wrong, 2 entries (relative error 3.3e-01)
     """
 
     verdict: str

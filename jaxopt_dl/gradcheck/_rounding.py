@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxopt_dl.gradcheck._problem import Slice
-from jaxopt_dl.gradcheck._subject import Gradient
+from ._problem import Slice
+from ._subject import Gradient
 
 SAMPLES = 3
 SAFETY = 16.0

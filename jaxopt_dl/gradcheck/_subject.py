@@ -11,9 +11,10 @@ import numpy as np
 from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.jaxpr import Place, Program
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck._paths import Paths, trace_paths
-from jaxopt_dl.gradcheck._problem import WHO, Problem
-from jaxopt_dl.gradcheck._rules import Rule, find_rules, without
+
+from ._paths import Paths, trace_paths
+from ._problem import WHO, Problem
+from ._rules import Rule, find_rules, without
 
 Gradient = Callable[[np.ndarray], np.ndarray]
 

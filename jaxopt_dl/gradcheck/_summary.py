@@ -4,19 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxopt_dl.gradcheck import _verdict
-from jaxopt_dl.gradcheck._examine import Finding
-from jaxopt_dl.gradcheck._notes import norm_ratio
-from jaxopt_dl.gradcheck._problem import Slice, describe_promotion
-from jaxopt_dl.gradcheck._report import (
+from . import _verdict
+from ._examine import Finding
+from ._notes import norm_ratio
+from ._problem import Slice, describe_promotion
+from ._report import (
     Cause,
     ComponentReport,
     Coverage,
     GradientReport,
     LeafReport,
 )
-from jaxopt_dl.gradcheck._subject import Subject
-from jaxopt_dl.gradcheck._verdict import FAIL, KINK, STATUS, UNRESOLVED
+from ._subject import Subject
+from ._verdict import FAIL, KINK, STATUS, UNRESOLVED
 
 WORST = 8
 

@@ -9,11 +9,12 @@ import numpy as np
 from jaxopt_dl._core.errors import check_choice, check_number
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
-from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves, evaluator_of
-from jaxopt_dl.gradcheck._notes import DEFAULT_STEP, Grade, grade, norm_ratio
-from jaxopt_dl.gradcheck._problem import Slice, describe_promotion, prepare
-from jaxopt_dl.gradcheck._report import ComponentReport, Coverage, GradientReport, LeafReport
-from jaxopt_dl.gradcheck._subject import study
+
+from ._evaluate import Evaluator, Moves, evaluator_of
+from ._notes import DEFAULT_STEP, Grade, grade, norm_ratio
+from ._problem import Slice, describe_promotion, prepare
+from ._report import ComponentReport, Coverage, GradientReport, LeafReport
+from ._subject import study
 
 VERDICTS = {
     Grade.PASS: ("pass", "as good as it gets"),

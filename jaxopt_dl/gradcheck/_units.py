@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxopt_dl.gradcheck._problem import Slice
+from ._problem import Slice
 
 
 def units(point: np.ndarray, slices: tuple[Slice, ...]) -> np.ndarray:

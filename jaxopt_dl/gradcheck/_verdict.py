@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxopt_dl.gradcheck._differences import Slopes
+from ._differences import Slopes
 
 PASS, KINK, UNRESOLVED, FAIL = range(4)
 STATUS = ("pass", "kink", "unresolved", "fail")
