@@ -13,24 +13,20 @@ import jax.numpy as jnp
 from jaxopt_dl._core.jaxpr import Equation, Program, body_of, inner_programs, output_types
 
 ARITHMETIC = frozenset(
-    "abs add add_any atan2 cbrt ceil clamp cos div erf erf_inv erfc exp exp2 expm1 floor "
-    "integer_pow log log1p logistic max min mul neg nextafter pow rem round rsqrt sign sin sqrt "
-    "square sub tan tanh".split()
+    "abs add add_any atan2 cbrt ceil cos div erf erf_inv erfc exp exp2 expm1 floor integer_pow "
+    "log log1p logistic mul neg nextafter pow rem round rsqrt sin sqrt square sub tan tanh".split()
 )
 """Element-wise operations; each output counts as one."""
-REDUCTIONS = frozenset(
-    "argmax argmin cumlogsumexp cummax cummin cumprod cumsum reduce_max reduce_min reduce_prod "
-    "reduce_sum".split()
-)
-"""Reductions; each input counts as one."""
+REDUCTIONS = frozenset("cumlogsumexp cumprod cumsum reduce_prod reduce_sum".split())
+"""Sums and products; each input counts as one."""
 
 
 def count_flops(program: Program) -> int:
     """Return the operations of one run.
 
     Matrix products and convolutions count 2 for each multiply-add (padding included), arithmetic
-    1 per output, reductions 1 per input; moving and comparing numbers counts nothing. A `scan`
-    counts every step, a `cond` its larger branch, a `while` loop one round.
+    1 per output, sums 1 per input; moving and comparing numbers (a maximum) counts nothing. A
+    `scan` counts every step, a `cond` its larger branch, a `while` loop one round.
     """
     return sum(_of(equation) for equation in program.eqns)
 
@@ -78,8 +74,6 @@ def _window(equation: Equation) -> int:
 _SPECIAL: dict[str, Callable[[Equation], int]] = {
     "dot_general": _dot,
     "conv_general_dilated": _convolution,
-    "reduce_window_max": _window,
-    "reduce_window_min": _window,
     "reduce_window_sum": _window,
 }
 

@@ -67,10 +67,11 @@ class Summary(NamedTuple):
 def summary(layer: Layer, spec: Spec) -> Summary:
     """List the layers of a network with their output shapes, parameters and costs.
 
-    Nothing is computed: shapes come from tracing, operations are counted from shapes, so they
-    are the same on every backend. Matrix products and convolutions count 2 per multiply-add
-    (padding included), arithmetic and functions such as `exp` 1 per output, reductions 1 per
-    input, moving and comparing numbers nothing. A backward pass takes about twice as many.
+    Nothing is computed: shapes come from tracing, and operations are counted from the shapes in
+    the traced program. Matrix products and convolutions count 2 per multiply-add (padding
+    included), arithmetic and functions such as `exp` 1 per output, sums 1 per input, moving and
+    comparing numbers (ReLU, a largest value) nothing. Layers count the same in every form but
+    one: average pooling adds less often on CPU. A backward pass takes about twice as many.
 
     Args:
       layer: the network, or any layer.
