@@ -48,6 +48,8 @@ def check_number(
 ) -> None:
     """Check that `value` is one finite real number between `low` and `high`.
 
+    A number that the default floating-point type stores as zero or infinity is refused too.
+
     Tracers are let through once their shape and dtype are right.
 
     Raises:
@@ -75,6 +77,11 @@ def check_number(
     )
     if not (np.isfinite(number) and inside):
         fail(who, f"`{name}` must lie in {interval}", f"got {value!s}", advice)
+    stored = jnp.result_type(float)
+    limits = jnp.finfo(stored)
+    if number and not float(limits.smallest_subnormal) <= abs(number) <= float(limits.max):
+        rule = f"`{name}` must fit into {stored}"
+        fail(who, rule, f"got {value!s}", "It would be stored as zero or infinity.")
 
 
 def check_integer(who: str, name: str, value: Any, *, low: int | None = None) -> None:

@@ -4,7 +4,6 @@ import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
 
 from jaxopt_dl._core.errors import fail
 
@@ -71,12 +70,6 @@ def write_atomically(path: Path, parts: Iterable) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-
-
-def _not_a_folder(who: str, path: Path) -> NoReturn:
-    came = f"got the folder {path}"
-    advice = "Add the name of a file."
-    fail(who, "the path must be a file", came, advice, kind=IsADirectoryError)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,31 +3,32 @@
 from ._demo import DEMO, introduce, next_steps
 from ._errors import Refusal
 from ._flags import Flags, parse_demo, parse_train
+from ._interrupts import Interrupts
 
 
-def demo(argv: list[str]) -> int:
+def demo(argv: list[str], interrupts: Interrupts) -> int:
     """Train the demo network and say where to go from there."""
     flags = parse_demo(argv, DEMO)
     if not flags.quiet:
         introduce()
-    folder, code = _train(flags)
+    folder, code = _train(flags, interrupts)
     if not flags.quiet and code == 0:
         next_steps(folder)
     return code
 
 
-def train(argv: list[str]) -> int:
+def train(argv: list[str], interrupts: Interrupts) -> int:
     """Train what the file and the flags describe."""
     flags = parse_train(argv)
     if not flags.config.data.source:
         advice = "For example `jaxopt-dl train --data.source digits`, or a .npz or .csv file."
         raise Refusal(f"data.source: there must be data to train on, got none. {advice}")
-    return _train(flags)[1]
+    return _train(flags, interrupts)[1]
 
 
-def _train(flags: Flags):
+def _train(flags: Flags, interrupts: Interrupts):
     # Here, so that everything above answers before jax is imported.
     from ._run import run
 
     progress = None if flags.quiet or flags.progress == "none" else flags.progress
-    return run(flags.config, progress=progress, quiet=flags.quiet)
+    return run(flags.config, interrupts, progress=progress, quiet=flags.quiet)

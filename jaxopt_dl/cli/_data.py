@@ -53,6 +53,9 @@ def prepare(config: Data, key: Key) -> Prepared:
         refuse("data.fractions", rule, list(config.fractions), "Write for example [0.6, 0.2, 0.2].")
     with blame("data.source"):
         dataset = data.load(config.source, target=config.target or None)
+    if dataset.class_names is not None and len(dataset.class_names) < 2:
+        rule = "must hold at least two classes"
+        refuse("data.source", rule, config.source, "Choose another target, or floats to regress.")
     x, y = dataset.x, dataset.y
     classes = dataset.class_names is not None
     if not classes:

@@ -7,6 +7,7 @@ import traceback
 from jaxopt_dl import __version__
 
 from ._errors import Refusal, sentence
+from ._interrupts import Interrupts
 
 COMMANDS = {
     "demo": "learn the bundled pictures of digits and write a page about it",
@@ -33,9 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        return _dispatch(arguments)
-    except KeyboardInterrupt:
-        return _say("interrupted before training; nothing was written.", INTERRUPTED)
+        with Interrupts() as interrupts:
+            return _dispatch(arguments, interrupts)
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "interrupted before training; nothing was written.", INTERRUPTED)
     except SystemExit as stop:  # the parser of flags has already said why
         return stop.code if isinstance(stop.code, int) else REFUSED
     except Exception as error:
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         return _say(*sentence(error, refused=REFUSED, failed=FAILED))
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     if not arguments or arguments[0] in HELP_WORDS:
         print(_help())
         return 0
@@ -59,7 +61,7 @@ def _dispatch(arguments: list[str]) -> int:
     # Imported only now, so that the help above costs nothing.
     from . import _commands
 
-    return getattr(_commands, command)(rest)
+    return getattr(_commands, command)(rest, interrupts)
 
 
 def _help() -> str:

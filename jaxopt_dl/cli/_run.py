@@ -1,6 +1,7 @@
 """One training from a configuration to a folder: check, reserve, train, save, tell."""
 
 import pathlib
+import sys
 
 from jaxopt_dl import train
 
@@ -21,7 +22,9 @@ EXIT_CODES = {
 }
 
 
-def run(config: Config, *, progress: Progress, quiet: bool) -> tuple[pathlib.Path, int]:
+def run(
+    config: Config, interrupts: Interrupts, *, progress: Progress, quiet: bool
+) -> tuple[pathlib.Path, int]:
     """Train and write everything.
 
     Returns:
@@ -29,13 +32,13 @@ def run(config: Config, *, progress: Progress, quiet: bool) -> tuple[pathlib.Pat
 
     Raises:
       Refusal: if something cannot be used; nothing was trained then.
-      KeyboardInterrupt: if it was interrupted before the first step.
+      KeyboardInterrupt: if it was interrupted before the first step, or while saving.
     """
     job = make_job(config)
     if not quiet:
         for note in without_effect(config):
             print(f"note: {note}.", flush=True)
-    with run_folder(config) as folder, Interrupts() as interrupts:
+    with run_folder(config) as folder:
         if folder.name != config.name and not quiet:
             taken = folder.with_name(config.name)
             print(f"{taken} exists and is kept; this run goes to {folder}.", flush=True)
@@ -43,12 +46,19 @@ def run(config: Config, *, progress: Progress, quiet: bool) -> tuple[pathlib.Pat
         interrupts.hold()
         if result.outcome is train.Outcome.INTERRUPTED and result.steps == 0:
             raise KeyboardInterrupt
-        save_result(folder, job, result)
-        summary = _evaluate_and_page(folder, job, result)
+        try:
+            save_result(folder, job, result)
+            summary = _evaluate_and_page(folder, job, result)
+        except KeyboardInterrupt:
+            said = f"interrupted while saving; {folder} is not complete."
+            raise KeyboardInterrupt(said) from None
+    code = EXIT_CODES[result.outcome]
     if not quiet:
         print_table(summary)
+    elif code:
+        print(f"jaxopt-dl: {result.outcome.value}", file=sys.stderr)
     print(folder / PAGE if quiet else f"The page of this run: {folder / PAGE}", flush=True)
-    return folder, EXIT_CODES[result.outcome]
+    return folder, code
 
 
 def _evaluate_and_page(folder: pathlib.Path, job: Job, result: train.FitResult):

@@ -269,3 +269,15 @@ def test_an_unexpected_error_fails_without_a_traceback(small, capsys, monkeypatc
 
 def test_the_default_configuration_is_checked_like_any_other():
     assert from_mapping({}) == Config()
+
+
+def test_one_class_alone_is_refused_before_training(refused):
+    x, y = toy()
+    line = refused("train", "--data.source", write_npz(x, np.zeros_like(y)))
+    assert line.startswith("data.source: must hold at least two classes")
+    assert not pathlib.Path("runs").exists()
+
+
+def test_a_quiet_run_that_fails_says_why_on_standard_error(train_small, capsys):
+    assert train_small("--optimizer.kind", "sgd", "--optimizer.learning-rate", "1e38") == 1
+    assert "NaN or infinite" in capsys.readouterr().err

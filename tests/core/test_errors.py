@@ -31,11 +31,16 @@ def test_numbers_in_range_pass(value):
         (np.array(1j), TypeError, "dtype complex128"),
         (jnp.array(True), TypeError, "dtype bool"),
         (jnp.float32(-1), ValueError, "must lie in"),
+        (1e-46, ValueError, "must fit into float32, got 1e-46. It would be stored as zero"),
     ],
 )
 def test_bad_numbers_raise_and_say_what_came(value, kind, words):
     with pytest.raises(kind, match=words):
         errors.check_number("f", "x", value, low=0, high=1, high_open=True)
+
+
+def test_a_number_beyond_float32_passes_in_float64(x64):
+    errors.check_number("f", "x", 1e-46, low=0)
 
 
 def test_tracers_pass_once_shape_and_dtype_are_right():
