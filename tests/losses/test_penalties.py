@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from jaxopt_dl import losses, optim
@@ -37,7 +36,7 @@ def after_steps(rule, steps, w=2.0, gradient=0.0):
     for _ in range(steps):
         grads = {"kernel": jnp.full_like(params["kernel"], gradient)}
         updates, state = rule.update(grads, state, params)
-        params = optax.apply_updates(params, updates)
+        params = jax.tree.map(jnp.add, params, updates)
     return params["kernel"]
 
 
