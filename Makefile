@@ -44,6 +44,7 @@ lint: $(VENV)/.test $(VENV)/.lint ## Check style and types
 	@$(BIN)/pyright
 
 docs: $(VENV)/.docs ## Build the documentation, warnings as errors
+	@$(BIN)/python docs/register.py
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 

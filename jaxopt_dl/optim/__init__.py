@@ -18,6 +18,7 @@ from ._guard import SkipNonfiniteState, skip_nonfinite
 from ._inspect import applied_learning_rate, with_hyperparams
 from ._momentum import MomentumState, momentum, scale_by_momentum
 from ._nesterov import NesterovState, nesterov, nesterov_iterate
+from ._noise import gradient_noise
 from ._plateau import PlateauState, reduce_on_plateau, with_evaluation
 from ._proximal import ProximalL1State, proximal_l1
 from ._rmsprop import CenteredRmspropState, RmspropState, rmsprop, scale_by_rmsprop
@@ -61,6 +62,7 @@ __all__ = [
     "ema",
     "ema_params",
     "freeze",
+    "gradient_noise",
     "is_kernel",
     "momentum",
     "nesterov",
