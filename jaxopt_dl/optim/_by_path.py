@@ -96,7 +96,7 @@ def by_path(
     patterns = tuple(pattern for pattern, _ in pairs)
     members = tuple(as_member(WHO, place, rule) for place, (_, rule) in enumerate(pairs))
 
-    def init(params: PyTree) -> ByPathState:
+    def init(params: PyTree) -> PyTree:
         check_params(WHO, params)
         owners = _owners(patterns, params)
         _check_patterns(owners, patterns[: len(rules)], params)

@@ -72,7 +72,7 @@ def keeps_numbers_as_leaves(schedule: Callable) -> None:
     value = traced_once(lambda schedule, count: schedule(count))
     for more in range(3):
         other = structure.unflatten([_other(leaf, more) for leaf in leaves])
-        state = optim.sgd(other).init(jnp.ones(2))
+        state: Any = optim.sgd(other).init(jnp.ones(2))
         value(state.hyperparams["learning_rate"], state.count)
 
 
@@ -91,7 +91,7 @@ def is_applied(schedule: Callable) -> None:
         with given(f"count {count}"):
             updates, state = rule.update(params, state, params)
             expected = -float(schedule(count)) * np.asarray(params)
-            np.testing.assert_allclose(updates, expected, rtol=2e-6)
+            np.testing.assert_allclose(np.asarray(updates), expected, rtol=2e-6)
 
 
 PROMISES = (
