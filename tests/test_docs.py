@@ -26,6 +26,11 @@ PAGES = [README, *(path for path in sorted(DOCS.rglob("*.md")) if "_build" not i
 PACKAGES = sorted(set(jaxopt_dl.__all__) - {"__version__"})
 
 FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PARSERS = {
+    "demo": lambda flags: _flags.parse_demo(flags, _demo.DEMO),
+    "train": _flags.parse_train,
+    "check-grads": _flags.parse_check,
+}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -165,11 +170,8 @@ def test_commands_of_a_page_can_be_given(page, tmp_path, monkeypatch):
         if command == "make":
             assert first in targets
         elif command == "jaxopt-dl":
-            assert first in ("demo", "train")
             try:
-                _flags.parse_train(rest) if first == "train" else _flags.parse_demo(
-                    rest, _demo.DEMO
-                )
+                PARSERS[first](rest)
             except SystemExit as stop:
                 assert stop.code == 0, (first, *rest)
 

@@ -1,4 +1,4 @@
-"""The command line, `jaxopt-dl demo` and `jaxopt-dl train`; importing it imports no jax."""
+"""The command line `jaxopt-dl`: demo, train and check-grads; importing it imports no jax."""
 
 from ._main import main
 

@@ -2,7 +2,7 @@
 
 from ._demo import DEMO, introduce, next_steps
 from ._errors import Refusal
-from ._flags import Flags, parse_demo, parse_train
+from ._flags import Flags, parse_check, parse_demo, parse_train
 from ._interrupts import Interrupts
 
 
@@ -24,6 +24,20 @@ def train(argv: list[str], interrupts: Interrupts) -> int:
         advice = "For example `jaxopt-dl train --data.source digits`, or a .npz or .csv file."
         raise Refusal(f"data.source: there must be data to train on, got none. {advice}")
     return _train(flags, interrupts)[1]
+
+
+def check_grads(argv: list[str], interrupts: Interrupts) -> int:
+    """Check the gradient of a case; the exit code is the verdict."""
+    flags = parse_check(argv)
+    try:
+        interrupts.raise_at_once()
+        from ._check import check
+
+        code = check(flags)
+        interrupts.raise_at_once()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the gradient was not checked.") from None
+    return code
 
 
 def _train(flags: Flags, interrupts: Interrupts):

@@ -1,7 +1,7 @@
 """Flags by tyro on top of a configuration: each key of the file is a flag of the same name."""
 
 import dataclasses
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -49,6 +49,48 @@ class DemoFlags(Flags):
 
     It is `train` with a configuration of its own; every flag changes one number of it.
     """
+
+
+def _as_the_case_says(metavar: str, otherwise: str) -> Any:
+    """Describe a flag that is None unless it is given."""
+    hint = f"(default: that of the case, else {otherwise})"
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=hint)
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckFlags:
+    """Check the gradient of your own function, and say which leaf, entry and line is wrong.
+
+    Exit codes: 0 right, 1 wrong, 3 undecided, 2 nothing could be checked.
+
+    Attributes:
+      case: a function without arguments that returns (function, params), or a dict of
+        arguments of check_gradients; cases:softplus is `def softplus()` in cases.py here.
+      components: how many entries to difference one by one: all, a number, or auto, which is
+        all up to 4096 parameters and a sample above.
+      points: where to look: at the given parameters alone, or also further away (auto).
+      seed: of every random choice.
+      json: print everything as JSON, with null for what is not a finite number.
+      quiet: print only the verdict, and no progress.
+      debug: show the traceback of an error.
+    """
+
+    case: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="module:function")]
+    components: Annotated[
+        Literal["auto", "all"] | int | None, _as_the_case_says("{auto,all}|INT", "auto")
+    ] = None
+    points: Annotated[
+        Literal["auto", "given"] | None, _as_the_case_says("{auto,given}", "auto")
+    ] = None
+    seed: Annotated[int | None, _as_the_case_says("INT", "0")] = None
+    json: Switch = False
+    quiet: Switch = False
+    debug: Switch = False
+
+
+def parse_check(argv: list[str]) -> CheckFlags:
+    """Parse the flags of `check-grads`."""
+    return tyro.cli(CheckFlags, prog="jaxopt-dl check-grads", args=argv)
 
 
 def parse_train(argv: list[str]) -> TrainFlags:

@@ -12,12 +12,13 @@ class Interrupts:
 
     Nothing is raised then: an exception that lands in a callback of the garbage collector is
     lost with a trace. While results are saved, after it or after `hold`, one Ctrl-C only
-    speaks; the next raises `KeyboardInterrupt`.
+    speaks; the next raises `KeyboardInterrupt`. After `raise_at_once` every one raises.
     """
 
     def __init__(self):
         self.pressed = False
         self._saving = False
+        self._at_once = False
         self._warned = False
         self._before = None
 
@@ -36,9 +37,20 @@ class Interrupts:
         """Say that from here on results are saved."""
         self._saving = True
 
+    def raise_at_once(self) -> None:
+        """Say that there is nothing to save; raises if Ctrl-C came before.
+
+        Said again at the end, it makes up for an exception that was lost on the way.
+        """
+        self._at_once = True
+        if self.pressed:
+            raise KeyboardInterrupt
+
     def _press(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         first, self.pressed = not self.pressed, True
+        if self._at_once:
+            raise KeyboardInterrupt
         if first and not self._saving:
             return
         if self._warned:

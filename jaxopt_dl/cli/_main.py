@@ -12,6 +12,7 @@ from ._interrupts import Interrupts
 COMMANDS = {
     "demo": "learn the bundled pictures of digits and write a page about it",
     "train": "train a network on your data, from a file or from flags",
+    "check-grads": "check the gradient of your own function, and find what is wrong with it",
 }
 
 HELP_WORDS = ("-h", "--help", "help")
@@ -25,8 +26,9 @@ def main(argv: list[str] | None = None) -> int:
       argv: the arguments after the program's name; None takes those of the process.
 
     Returns:
-      The exit code: 0 after a finished training, 1 after one that failed, 2 for input that
-      cannot be used, 130 after Ctrl-C.
+      The exit code: 0 after a finished training or for a right gradient, 1 after a training
+      that failed or for a wrong gradient, 2 for input that cannot be used, 3 for a gradient
+      that could not be decided, 130 after Ctrl-C.
 
     Examples:
       >>> main(["trian"])  # says on standard error: Did you mean `train`?
@@ -57,18 +59,18 @@ def _dispatch(arguments: list[str], interrupts: Interrupts) -> int:
     if command not in COMMANDS:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         advice = f"Did you mean `{near[0]}`?" if near else "`jaxopt-dl --help` lists them."
-        raise Refusal(f"`{command}` is no command; there are {' and '.join(COMMANDS)}. {advice}")
+        raise Refusal(f"`{command}` is no command; there are {', '.join(COMMANDS)}. {advice}")
     # Imported only now, so that the help above costs nothing.
     from . import _commands
 
-    return getattr(_commands, command)(rest, interrupts)
+    return getattr(_commands, command.replace("-", "_"))(rest, interrupts)
 
 
 def _help() -> str:
-    rows = "\n".join(f"  {name:8}{summary}" for name, summary in COMMANDS.items())
+    rows = "\n".join(f"  {name:13}{summary}" for name, summary in COMMANDS.items())
     return f"""usage: jaxopt-dl COMMAND [options]
 
-Train networks in JAX: compiled runs, and failures that explain themselves.
+Train networks in JAX: compiled runs, proven gradients, failures that explain themselves.
 
 commands:
 {rows}

@@ -13,7 +13,8 @@ from jaxopt_dl.cli._flags import parse_demo, parse_train
 def test_without_a_command_it_shows_help(arguments, capsys):
     assert main(arguments) == 0
     output = capsys.readouterr().out
-    assert "demo" in output and "train" in output and "--version" in output
+    for word in ("demo", "train", "check-grads", "--version"):
+        assert word in output
 
 
 def test_it_tells_its_version(capsys):
@@ -23,7 +24,8 @@ def test_it_tells_its_version(capsys):
 
 def test_an_unknown_command_is_answered_with_the_nearest(refused):
     assert "Did you mean `train`?" in refused("trian")
-    assert "demo and train" in refused("xyz")
+    assert "Did you mean `check-grads`?" in refused("check-grad")
+    assert "demo, train, check-grads" in refused("xyz")
 
 
 @pytest.mark.parametrize("command", ["train", "demo"])

@@ -56,6 +56,20 @@ def test_the_one_after_the_warning_gives_up(held, capsys):
             press()
 
 
+def test_where_nothing_needs_saving_the_first_raises():
+    with Interrupts() as interrupts:
+        interrupts.raise_at_once()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
+def test_one_that_came_before_or_was_lost_raises_when_it_is_asked_for():
+    with Interrupts() as interrupts:
+        press()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.raise_at_once()
+
+
 def test_where_ctrl_c_is_ignored_it_stays_so():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with Interrupts():

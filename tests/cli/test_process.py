@@ -49,9 +49,10 @@ def read_until(process: subprocess.Popen[str], word: str) -> str:
     raise AssertionError(f"{word!r} never came: {read}")
 
 
-def test_help_is_fast_and_imports_neither_jax_nor_the_heavy_floors():
+@pytest.mark.parametrize("command", ["train", "check-grads"])
+def test_help_is_fast_and_imports_neither_jax_nor_the_heavy_floors(command):
     code = (
-        "import sys; from jaxopt_dl.cli import main; main(['train', '--help']);"
+        f"import sys; from jaxopt_dl.cli import main; main(['{command}', '--help']);"
         "heavy = {'jax', 'numpy', 'optax', 'sklearn', 'matplotlib', 'jaxopt_dl.train'};"
         "sys.exit(repr(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
