@@ -9,7 +9,7 @@ from ._adagrad import AdagradState, adagrad, scale_by_adagrad
 from ._adam import AdamState, adam, scale_by_adam
 from ._by_path import ByPathState, FrozenState, by_path, freeze
 from ._chain import chain
-from ._clipping import ClipState, clip_by_global_norm, clip_by_value
+from ._clipping import ClipState, clip_by_global_norm, clip_by_norm, clip_by_value
 from ._converged import converged
 from ._describe import Description, LeafDescription, ScheduleDescription, describe
 from ._ema import EmaState, effective_window, ema
@@ -55,6 +55,7 @@ __all__ = [
     "by_path",
     "chain",
     "clip_by_global_norm",
+    "clip_by_norm",
     "clip_by_value",
     "converged",
     "describe",

@@ -63,6 +63,40 @@ def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformationExtraAr
     return rule("clip_by_global_norm", ClipState, _by_global_norm, {"max_norm": max_norm})
 
 
+def clip_by_norm(max_norm: Number) -> optax.GradientTransformationExtraArgs:
+    """Shorten the gradient of each parameter array to `max_norm` when it is longer.
+
+        g <- g * min(1, max_norm / ||g||)    for each leaf by itself
+
+    One array that explodes does not shrink the steps of the others; the direction over all
+    parameters is not kept, as `clip_by_global_norm` keeps it. A leaf whose norm is not finite
+    passes unchanged.
+
+    Args:
+      max_norm: largest Euclidean norm of a leaf let through, positive, or a schedule.
+
+    Returns:
+      A transformation whose state is a `ClipState`.
+
+    Raises:
+      TypeError: if `max_norm` is not a number, or parameters are not floating-point.
+      ValueError: if `max_norm` is not positive and finite.
+
+    Examples:
+      >>> import jax.numpy as jnp
+      >>> clip = clip_by_norm(1.0)
+      >>> g = {"a": jnp.array([30.0, 40.0]), "b": jnp.array([0.5])}
+      >>> clipped, state = clip.update(g, clip.init(g))
+      >>> {name: [round(float(x), 3) for x in leaf] for name, leaf in clipped.items()}
+      {'a': [0.6, 0.8], 'b': [0.5]}
+
+    References:
+      Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+      2013, applied to each array. https://arxiv.org/abs/1211.5063
+    """
+    return rule("clip_by_norm", ClipState, _by_norm, {"max_norm": max_norm})
+
+
 def clip_by_value(limit: Number) -> optax.GradientTransformationExtraArgs:
     """Move every component of the gradient into `[-limit, limit]`.
 
@@ -93,9 +127,17 @@ def _by_value(n, gradient):
     return (jnp.clip(gradient, -n.limit, n.limit),)
 
 
+@leafwise
+def _by_norm(n, gradient):
+    return (gradient * _shortening(global_norm(gradient), n.max_norm),)
+
+
 def _by_global_norm(n, updates, slots, params):
     del params
-    norm = global_norm(updates).astype(n.max_norm.dtype)
-    long = norm > n.max_norm  # False for NaN: the gradient then passes unchanged
-    factor = jnp.where(long, n.max_norm / norm, jnp.ones_like(norm))
+    factor = _shortening(global_norm(updates).astype(n.max_norm.dtype), n.max_norm)
     return jax.tree.map(lambda g: widen(g) * factor.astype(wide_dtype(g)), updates), slots
+
+
+def _shortening(norm: Array, max_norm: Array) -> Array:
+    long = norm > max_norm  # False for NaN: the gradient then passes unchanged
+    return jnp.where(long, max_norm / norm, jnp.ones_like(norm))

@@ -108,7 +108,7 @@ def knows_its_rate(make: Callable, numbers: dict, params: Make) -> None:
     rate = optim.applied_learning_rate(make(**numbers).init(params(jnp.float32)))
     expected = numbers.get("learning_rate")
     known = (rate is None) == (expected is None)
-    if known and rate is not None:
+    if rate is not None and expected is not None:
         known = bool(jnp.isclose(rate, expected, rtol=1e-6))
     assert known, f"got {rate} instead of {expected}"
 

@@ -282,6 +282,7 @@ CASES = [
         references.clip_by_global_norm,
         optax.clip_by_global_norm,
     ),
+    Case("clip_by_norm", optim.clip_by_norm, {"max_norm": 0.7}, references.clip_by_norm),
     Case(
         "clip_by_value",
         optim.clip_by_value,

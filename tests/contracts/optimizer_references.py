@@ -67,6 +67,11 @@ def clip_by_global_norm(g, w, t, memory, *, max_norm):
     return g * min(1.0, max_norm / np.sqrt(np.sum(g**2)))
 
 
+def clip_by_norm(g, w, t, memory, *, max_norm):
+    parts = np.split(g, [3, 9])  # head/bias, head/kernel, scale
+    return np.concatenate([p * min(1.0, max_norm / np.sqrt(np.sum(p**2))) for p in parts])
+
+
 def clip_by_value(g, w, t, memory, *, limit):
     return np.minimum(np.maximum(g, -limit), limit)
 

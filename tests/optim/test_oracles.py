@@ -190,6 +190,13 @@ def test_land_10_the_global_norm_is_clipped_and_the_direction_kept(limit, expect
     np.testing.assert_allclose((clipped["a"], clipped["b"]), expected, rtol=1e-6)
 
 
+def test_land_10_clipping_each_leaf_by_its_norm_changes_the_direction():
+    g = {"a": jnp.array(3.0), "b": jnp.array(4.0)}
+    clip = optim.clip_by_norm(1.0)
+    clipped, _ = clip.update(g, clip.init(g))
+    assert (float(clipped["a"]), float(clipped["b"])) == (1.0, 1.0)
+
+
 def test_land_10_clipping_by_value_changes_the_direction():
     g = {"a": jnp.array(3.0), "b": jnp.array(4.0)}
     clip = optim.clip_by_value(1.0)
@@ -197,7 +204,9 @@ def test_land_10_clipping_by_value_changes_the_direction():
     assert (float(clipped["a"]), float(clipped["b"])) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("make", [optim.clip_by_global_norm, optim.clip_by_value])
+@pytest.mark.parametrize(
+    "make", [optim.clip_by_global_norm, optim.clip_by_norm, optim.clip_by_value]
+)
 def test_land_11_clipping_does_not_repair_nan(make):
     g = jnp.array([jnp.nan, 1.0])
     clipped, _ = make(1.0).update(g, make(1.0).init(g))
