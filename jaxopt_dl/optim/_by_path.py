@@ -75,9 +75,9 @@ def by_path(
       them. It may itself be one of the rules of another.
 
     Raises:
-      TypeError: if a rule is not an `optax.GradientTransformation`, or parameters are not
+      TypeError: if `rules` is not a mapping of strings to transformations, or parameters are not
         floating-point.
-      ValueError: at `init`, if a parameter is matched by no pattern, or a pattern chooses no
+      ValueError: if an update gets the state of other patterns; at `init`, if a parameter is matched by no pattern, or a pattern chooses no
         parameter, because nothing matches it or an earlier one took everything; if gradients do
         not fit the parameters.
 
@@ -90,6 +90,7 @@ def by_path(
       >>> {part: {name: round(float(u), 1) for name, u in updates[part].items()} for part in w}
       {'body': {'bias': -0.1, 'kernel': 0.0}, 'head': {'bias': -0.1, 'kernel': -0.5}}
     """
+    _check_rules(rules)
     pairs = list(rules.items())
     if default is not None:
         pairs.append((EVERYTHING, default))
@@ -136,6 +137,7 @@ def owner_of(path: str, patterns: tuple[str, ...]) -> int | None:
 @functools.lru_cache(maxsize=STRUCTURES)
 def _update(patterns: tuple[str, ...], members: tuple[tuple[Callable, bool], ...]) -> Callable:
     def update(updates, state, params=None, **extra):
+        _check_state(state, patterns)
         check_updates(WHO, updates, params, ())
         owners = _owners(patterns, updates)
         leaves, structure = jax.tree.flatten(updates)
@@ -163,6 +165,20 @@ def _part(tree: PyTree, owners: list[int | None], place: int) -> PyTree:
     leaves, structure = jax.tree.flatten(tree)
     own = zip(leaves, owners, strict=True)
     return structure.unflatten([x if owner == place else optax.MaskedNode() for x, owner in own])
+
+
+def _check_rules(rules: Mapping[str, optax.GradientTransformation]) -> None:
+    if not (isinstance(rules, Mapping) and all(isinstance(pattern, str) for pattern in rules)):
+        rule, came = "`rules` must map patterns to transformations", f"got {type(rules).__name__}"
+        fail(WHO, rule, came, 'Pass for example `{"*/bias": sgd(0.1)}`.', kind=TypeError)
+
+
+def _check_state(state: ByPathState, patterns: tuple[str, ...]) -> None:
+    held = getattr(state, "patterns", None)
+    if held != patterns:
+        came = f"got a {type(state).__name__}" if held is None else f"got one of {list(held)}"
+        rule = f"`state` must be that of the patterns {list(patterns)}"
+        fail(WHO, rule, came, "Pass what `init` of this transformation returned.")
 
 
 def _check_patterns(owners: list[int | None], patterns: tuple[str, ...], params: PyTree) -> None:

@@ -130,3 +130,19 @@ def test_frozen_parameters_stand_still_whatever_their_gradient(fault):
     gradients = jax.tree.map(lambda leaf: jnp.full_like(leaf, fault), W)
     updates = one_update(optim.freeze(), gradients)
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(updates))
+
+
+@pytest.mark.parametrize("bad", [[("*", optim.sgd(0.1))], {1: optim.sgd(0.1)}, None])
+def test_rules_that_are_no_mapping_of_patterns_raise(bad):
+    with pytest.raises(TypeError, match="`rules` must map patterns to transformations"):
+        optim.by_path(bad)
+
+
+def test_the_state_of_other_patterns_raises():
+    """The same rules in another order would silently swap their parameters."""
+    one = optim.by_path({"*bias": optim.sgd(0.1), "*kernel": optim.sgd(1.0)})
+    other = optim.by_path({"*kernel": optim.sgd(1.0), "*bias": optim.sgd(0.1)})
+    with pytest.raises(ValueError, match=r"`state` must be that of the patterns .* got one of \["):
+        one.update(W, other.init(W), W)
+    with pytest.raises(ValueError, match="got a SgdState"):
+        one.update(W, optim.sgd(0.1).init(W), W)
