@@ -35,8 +35,9 @@ demo: $(VENV)/.app ## Set up, train on the bundled digits, write runs/demo/repor
 test: $(VENV)/.test ## Set up, run the tests (ARGS='-k name' to choose)
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
 
-suites: $(VENV)/.test ## Run the expensive suites too, slow tests included
+suites: $(VENV)/.test ## Run the expensive suites too, slow tests included; figures go to docs/experiments
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
+	@$(BIN)/python -m tests.gradcheck.suite.evaluate --json docs/experiments/gradcheck-suite.json
 
 lint: $(VENV)/.test $(VENV)/.lint ## Check style and types
 	@$(BIN)/ruff check .

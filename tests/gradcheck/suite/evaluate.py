@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import platform
 import queue
 import sys
 import threading
@@ -192,12 +193,24 @@ def text_of(figures: Figures) -> str:
 
 
 def as_json(figures: Figures) -> str:
-    plain = {
+    """Write versions, rates and one line per case; what was said only where it was wrong."""
+    cases = [
+        {
+            "case": f"{result.theme}/{result.case}",
+            "expected": result.expected,
+            "verdict": result.verdict,
+            "wrong": result.wrong,
+        }
+        for result in figures.results
+    ]
+    head = {
+        "python": platform.python_version(),
+        "jax": jax.__version__,
         "rates": figures.rates,
         "counts": figures.counts,
-        "results": [dataclasses.asdict(result) for result in figures.results],
     }
-    return json.dumps(plain, indent=1, default=str)
+    lines = ",\n".join(f"  {json.dumps(case)}" for case in cases)
+    return f'{json.dumps(head, indent=1)[:-2]},\n "cases": [\n{lines}\n ]\n}}\n'
 
 
 def main() -> None:
