@@ -77,9 +77,9 @@ def by_path(
     Raises:
       TypeError: if `rules` is not a mapping of strings to transformations, or parameters are not
         floating-point.
-      ValueError: if an update gets the state of other patterns; at `init`, if a parameter is matched by no pattern, or a pattern chooses no
-        parameter, because nothing matches it or an earlier one took everything; if gradients do
-        not fit the parameters.
+      ValueError: at `init`, if a parameter is matched by no pattern, or a pattern chooses no
+        parameter, because nothing matches it or an earlier one took everything; at an update, if
+        the state is one of other patterns, or gradients do not fit the parameters.
 
     Examples:
       >>> import jax.numpy as jnp
