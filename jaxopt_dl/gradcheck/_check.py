@@ -14,7 +14,7 @@ from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 
 from . import _causes, _determinism, _nonfinite, _summary
-from ._evaluate import evaluator_of
+from ._evaluate import CACHE, LARGE_CACHE, evaluator_of
 from ._examine import Finding, Witnesses, look
 from ._points import further_points
 from ._problem import WHO, prepare
@@ -165,12 +165,18 @@ def _witnesses(subject: Subject, on_progress: Callable[[int], None]) -> Witnesse
         rest = [rule for rule in subject.rules if rule not in subject.allowed]
         permitted = subject.stripped_of(rest)
     width = 2 * problem.start.size + _activations(subject.program)
-    return Witnesses(stripped, permitted, evaluator_of(problem, width, on_progress), width)
+    cache = CACHE if _convolves(subject.program) else LARGE_CACHE
+    return Witnesses(stripped, permitted, evaluator_of(problem, width, on_progress, cache), width)
 
 
 def _activations(program: Program) -> int:
     outputs = (jaxpr.output_types(site.equation) for site in jaxpr.walk(program))
     return sum(int(np.prod(kind.shape)) for kinds in outputs for kind in kinds)
+
+
+def _convolves(program: Program) -> bool:
+    names = (site.equation.primitive.name for site in jaxpr.walk(program))
+    return "conv_general_dilated" in names
 
 
 def _further(

@@ -18,10 +18,12 @@ from jaxopt_dl._core.types import Array
 
 from ._problem import Problem
 
-BATCH = 8
+BATCH = 16
 """Values computed side by side, if they fit the cache; more gain nothing."""
 CACHE = 2**16
 """Float64 numbers."""
+LARGE_CACHE = 2**21
+"""The same for functions without convolutions, which are slow with a kernel for each value."""
 CALL = 128
 """Values per call, unless they are large. One size for all, so that one compilation serves."""
 LARGE_CALL = 2**24
@@ -54,6 +56,7 @@ class Evaluator:
         function: Callable[[Array], Array],
         width: int,
         on_progress: Callable[[int], None],
+        cache: int = CACHE,
     ):
         """Compile lazily.
 
@@ -61,9 +64,10 @@ class Evaluator:
           function: scalar function of a `(size,)` vector.
           width: how many float64 numbers one evaluation holds.
           on_progress: called with the number of values after every call.
+          cache: how many float64 numbers one batch may hold.
         """
         self.calls = 0
-        batch = int(np.clip(CACHE // width, 1, BATCH))
+        batch = int(np.clip(cache // width, 1, BATCH))
         self._chunk = batch * max(int(min(CALL, LARGE_CALL // width)) // batch, 1)
         self._on_progress = on_progress
         self._batched = jax.jit(_mapped(_displaced(function), batch))
@@ -115,11 +119,12 @@ def evaluator_of(
     problem: Problem,
     width: int,
     on_progress: Callable[[int], None] = lambda done: None,
+    cache: int = CACHE,
 ) -> Evaluator:
     """Return the evaluator that suits the problem's function."""
     if problem.on_host:
         return HostEvaluator(problem.value, on_progress)
-    return Evaluator(problem.value, width, on_progress)
+    return Evaluator(problem.value, width, on_progress, cache)
 
 
 def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:
