@@ -32,6 +32,7 @@ class Plan(NamedTuple):
     objective: Objective
     update: Callable
     takes_value: bool
+    has_plateau: bool
     monitor: str
     maximize: bool
     batch_size: int
@@ -138,6 +139,10 @@ def _end_epoch(
         )
         row |= {f"dev_{name}": value for name, value in measured.items()}
         run = _judge(plan, run, measured, train.step // steps)
+    if plan.has_plateau:
+        watched = row["train_loss" if dev is None else "dev_loss"]
+        opt_state = optim.with_evaluation(run.train.opt_state, watched)
+        run = run._replace(train=run.train._replace(opt_state=opt_state))
     rows = {
         name: report.rows[name].at[report.count].set(_as_float(value))
         for name, value in row.items()

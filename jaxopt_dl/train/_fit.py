@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Literal
 
+import jax
 import optax
 
 from jaxopt_dl import data as data_tools
+from jaxopt_dl import optim
 from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, check_key, fail
 from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
 
@@ -48,7 +50,9 @@ def fit(
       params: initial parameters, any pytree of floating-point arrays. Never deleted or changed.
       state: initial model state, any pytree of arrays.
       optimizer: an optax transformation, or a function of one `RunLength` that returns one
-        (for schedules counted in epochs or fractions of the run).
+        (for schedules counted in epochs or fractions of the run). It is given the loss as
+        `value=` if it takes extra arguments; `optim.reduce_on_plateau` instead sees the dev loss
+        once per epoch (without a dev set, the epoch's training loss).
       data: name -> array, sharing their first axis; a batch holds rows of each, and `weight`
         and `mask`, each `(batch,)`. An array `weight`, `(rows,)`, weights the rows.
       key: a PRNG key; order of examples and model randomness come from it.
@@ -108,12 +112,16 @@ def fit(
     steps_per_epoch = data_tools.num_batches(rows, batch_size, drop_last=drop_last)
     total_steps = epochs * steps_per_epoch
     optimizer = _build(optimizer, RunLength(total_steps, steps_per_epoch))
-    run = begin_run(params, state, optimizer.init(params), stopping.init(), metric_names, key)
+    opt_state = optimizer.init(params)
+    has_plateau = _has_plateau(opt_state)
+    run = begin_run(params, state, opt_state, stopping.init(), metric_names, key)
     display = choose_progress(progress, epochs, steps_per_epoch)
     plan = Plan(
         objective,
         optimizer.update,
-        isinstance(optimizer, optax.GradientTransformationExtraArgs),
+        # A plateau is watched once per evaluation, not by the loss of every step.
+        isinstance(optimizer, optax.GradientTransformationExtraArgs) and not has_plateau,
+        has_plateau,
         stopping.monitor,
         stopping.maximize,
         batch_size,
@@ -140,6 +148,11 @@ def _build(
         advice = "Pass for example `optim.adam(1e-3)`."
         fail("fit", rule, f"got {type(built).__name__}", advice, kind=TypeError)
     return built
+
+
+def _has_plateau(opt_state: PyTree) -> bool:
+    is_plateau = lambda node: isinstance(node, optim.PlateauState)  # noqa: E731
+    return any(map(is_plateau, jax.tree.leaves(opt_state, is_leaf=is_plateau)))
 
 
 def _check_batch_size(batch_size: int, data: Batch) -> None:

@@ -350,6 +350,14 @@ def test_broken_parameters_are_never_the_best():
     chex.assert_tree_all_finite((result.last, result.best))
 
 
+def test_a_plateau_is_watched_once_per_epoch_by_the_dev_loss():
+    """At rate 0 the first epoch sets the best and four bring none: two halvings."""
+    tx = optim.chain(optim.sgd(0.0), optim.reduce_on_plateau(factor=0.5, patience=2))
+    result = run(*classifier(batch_norm=False), tx, epochs=5, dev=blobs(30, seed=1))
+    assert result.history["dev_loss"].std() == 0
+    assert float(result.run.train.opt_state[1].scale) == 0.25
+
+
 def test_an_optimizer_that_wants_the_loss_gets_it():
     with jax.numpy_dtype_promotion("standard"):
         tx = optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau(factor=0.5, patience=1))
