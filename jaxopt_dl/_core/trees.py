@@ -31,6 +31,22 @@ def map_with_paths(function: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
     )
 
 
+def is_kernel(path: str) -> bool:
+    """Return whether a parameter is a weight by its path, and not a bias or a scale.
+
+    It is one if the last name ends in `kernel`: `kernel`, `recurrent_kernel`. Weight decay and
+    penalties choose these by default.
+
+    Args:
+      path: names from the top to the leaf, joined by slashes, such as `"00_dense/kernel"`.
+
+    Examples:
+      >>> is_kernel("00_dense/kernel"), is_kernel("00_rnn/recurrent_kernel"), is_kernel("bias")
+      (True, True, False)
+    """
+    return path.rpartition("/")[2].endswith("kernel")
+
+
 def size(tree: PyTree) -> int:
     """Return the number of scalars in all leaves."""
     return sum(math.prod(np.shape(leaf)) for leaf in jax.tree.leaves(tree))

@@ -6,24 +6,8 @@ import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_callable, check_floating, check_integer, check_number, fail
 from jaxopt_dl._core.numerics import common_dtype, shrink
-from jaxopt_dl._core.trees import leaves_with_paths, widen
+from jaxopt_dl._core.trees import is_kernel, leaves_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
-
-
-def is_kernel(path: str) -> bool:
-    """Whether the leaf of this path is a kernel: biases and scales are not penalized.
-
-    Args:
-      path: the path of a leaf, such as `"00_dense/kernel"`.
-
-    Returns:
-      Whether its last part is `kernel`.
-
-    Examples:
-      >>> is_kernel("00_dense/kernel"), is_kernel("00_dense/bias")
-      (True, False)
-    """
-    return path.rpartition("/")[2] == "kernel"
 
 
 def l1_penalty(

@@ -5,6 +5,8 @@ other values run in the same compiled program. Blocks such as `scale_by_adam` co
 `chain`; updates are added to the parameters.
 """
 
+from jaxopt_dl._core.trees import is_kernel
+
 from ._adagrad import AdagradState, adagrad, scale_by_adagrad
 from ._adam import AdamState, adam, scale_by_adam
 from ._by_path import ByPathState, FrozenState, by_path, freeze
@@ -24,7 +26,7 @@ from ._proximal import ProximalL1State, proximal_l1
 from ._rmsprop import CenteredRmspropState, RmspropState, rmsprop, scale_by_rmsprop
 from ._sgd import SgdState, sgd
 from ._state_size import state_size
-from ._weight_decay import WeightDecayState, adamw, add_decayed_weights, is_kernel
+from ._weight_decay import WeightDecayState, adamw, add_decayed_weights
 
 __all__ = [
     "AdagradState",

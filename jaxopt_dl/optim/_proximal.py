@@ -7,13 +7,12 @@ import optax
 
 from jaxopt_dl._core.errors import check_callable
 from jaxopt_dl._core.numerics import shrink
-from jaxopt_dl._core.trees import map_with_paths, widen
+from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._check import check_chosen, check_params_given
 from ._numbers import cast
 from ._rule import descend, rule
-from ._weight_decay import is_kernel
 
 
 class ProximalL1State(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxopt_dl._core.errors import check_callable
-from jaxopt_dl._core.trees import map_with_paths, widen
+from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._adam import scale_by_adam
@@ -29,22 +29,6 @@ class WeightDecayState(NamedTuple):
 
     count: Array
     hyperparams: dict[str, Any]
-
-
-def is_kernel(path: str) -> bool:
-    """Return whether a parameter is a weight by its path: the last name is `kernel`.
-
-    Args:
-      path: names from the top to the leaf, joined by slashes.
-
-    Returns:
-      Whether the leaf decays by default.
-
-    Examples:
-      >>> is_kernel("00_dense/kernel"), is_kernel("00_dense/bias")
-      (True, False)
-    """
-    return path.rpartition("/")[2] == "kernel"
 
 
 def add_decayed_weights(

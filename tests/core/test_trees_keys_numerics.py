@@ -103,3 +103,8 @@ def test_gd_12_means_weighted_by_batch_size_give_the_mean_of_all():
     means, weights = (jnp.stack(column) for column in zip(*pairs, strict=True))
     assert float(numerics.weighted_mean(means, weights)[0]) == pytest.approx(4.5)
     assert float(jnp.mean(means)) == pytest.approx(5.1667, abs=1e-4)
+
+
+def test_recurrent_kernels_are_weights_too():
+    paths = ["00_rnn/kernel", "00_rnn/recurrent_kernel", "00_rnn/bias", "01_batch_norm/scale"]
+    assert [trees.is_kernel(path) for path in paths] == [True, True, False, False]
