@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxopt_dl._core.errors import check_number
 from jaxopt_dl._core.numerics import along_first, along_last, common_dtype
@@ -15,6 +16,7 @@ from ._checks import (
     check_holds,
     check_mask,
     check_parameter_dtype,
+    check_shapes,
     check_training,
     feature_spec,
     label,
@@ -104,7 +106,10 @@ def batch_norm(
         check_training(who, training)
         check_holds(who, "params", params, ("scale", "bias"))
         check_holds(who, "state", state, ("mean", "var"))
-        check_features(who, x, params["scale"].shape[0])
+        check_features(who, x, np.size(params["scale"]))
+        channels = dict.fromkeys(("scale", "bias", "mean", "var"), x.shape[-1:])
+        for what, tree in (("params", params), ("state", state)):
+            check_shapes(who, what, tree, {name: channels[name] for name in tree})
         common = common_dtype(x, *params.values())
         wide = wide_dtype(common)
         x = x.astype(wide)

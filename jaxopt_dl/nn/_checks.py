@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_floating, fail
+from jaxopt_dl._core.errors import check_floating, check_shape, fail
 from jaxopt_dl._core.numerics import as_spec
 from jaxopt_dl._core.types import Array, Spec
 
@@ -87,6 +87,16 @@ def check_holds(who: str, what: str, tree: Any, names: tuple[str, ...]) -> None:
         rule = f"`{what}` must be a dict of {', '.join(names)}"
         came_text = f"got {', '.join(came)}" if came else "got an empty one"
         fail(who, rule, came_text, f"Pass the `{what}` that `init` of this layer returned.")
+
+
+def check_shapes(who: str, what: str, tree: Mapping[str, Any], shapes: dict[str, tuple]) -> None:
+    """Check the shapes of `params` or `state`, so that none of them is broadcast by accident.
+
+    Raises:
+      ValueError: naming the leaf and both shapes.
+    """
+    for name, shape in shapes.items():
+        check_shape(who, f"{what}['{name}']", tree[name], shape)
 
 
 def check_parameter_dtype(who: str, dtype: Any) -> None:

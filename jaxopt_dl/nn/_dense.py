@@ -9,7 +9,14 @@ from jaxopt_dl._core.errors import check_callable, check_integer, check_key
 from jaxopt_dl._core.numerics import along_last, common_dtype
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
-from ._checks import check_features, check_holds, check_parameter_dtype, feature_spec, label
+from ._checks import (
+    check_features,
+    check_holds,
+    check_parameter_dtype,
+    check_shapes,
+    feature_spec,
+    label,
+)
 from ._initializers import Initializer, lecun_normal, zeros
 
 
@@ -58,7 +65,7 @@ def dense(
     check_callable(who, "kernel_init", kernel_init)
     check_callable(who, "bias_init", bias_init)
     check_parameter_dtype(who, dtype)
-    names = ("kernel", "bias") if use_bias else ("kernel",)
+    shapes = {"kernel": (None, features)} | ({"bias": (features,)} if use_bias else {})
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
         spec = feature_spec(who, spec)
@@ -68,6 +75,7 @@ def dense(
         params = {"kernel": kernel_init(kernel_key, (spec.shape[-1], features), chosen)}
         if use_bias:
             params["bias"] = bias_init(bias_key, (features,), chosen)
+        check_shapes(who, "params", params, shapes | {"kernel": (spec.shape[-1], features)})
         return params, {}
 
     def apply(
@@ -80,7 +88,8 @@ def dense(
         mask: Array | None = None,
     ) -> tuple[Array, PyTree]:
         del training, key, mask
-        check_holds(who, "params", params, names)
+        check_holds(who, "params", params, tuple(shapes))
+        check_shapes(who, "params", params, shapes)
         check_features(who, x, params["kernel"].shape[0])
         common = common_dtype(x, *params.values())
         y = jnp.dot(x.astype(common), params["kernel"].astype(common))

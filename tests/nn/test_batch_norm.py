@@ -218,3 +218,11 @@ def test_a_traced_mode_raises_and_says_to_make_it_static(key):
 
     with pytest.raises(TypeError, match="mark it static"):
         run(True)
+
+
+def test_a_state_of_another_shape_is_never_broadcast(key):
+    layer = nn.batch_norm()
+    params, state = layer.init(key, (4,))
+    state = state | {"var": jnp.ones((1,))}
+    with pytest.raises(ValueError, match=r"state\['var'\]` must have shape \(4,\), got \(1,\)"):
+        layer.apply(params, state, jnp.ones((2, 4)), training=False)

@@ -121,3 +121,19 @@ def test_something_else_than_a_key_raises():
 def test_bad_arguments_raise_when_the_layer_is_made(arguments, error):
     with pytest.raises(error, match=r"^dense: "):
         nn.dense(**arguments)
+
+
+def test_an_initializer_that_returns_another_shape_is_refused(key):
+    layer = nn.dense(3, kernel_init=lambda key, shape, dtype: jnp.ones(3, dtype))
+    with pytest.raises(
+        ValueError, match=r"params\['kernel'\]` must have shape \(4, 3\), got \(3,\)"
+    ):
+        layer.init(key, (4,))
+
+
+def test_a_bias_of_another_shape_is_never_broadcast(key):
+    layer = nn.dense(3)
+    params, state = layer.init(key, (4,))
+    params["bias"] = jnp.ones((1,))
+    with pytest.raises(ValueError, match=r"params\['bias'\]` must have shape \(3,\), got \(1,\)"):
+        layer.apply(params, state, jnp.ones((2, 4)), training=False)
