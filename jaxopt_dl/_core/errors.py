@@ -17,7 +17,13 @@ import numpy as np
 
 
 def fail(
-    who: str, rule: str, came: str, advice: str, *, kind: type[Exception] = ValueError
+    who: str,
+    rule: str,
+    came: str,
+    advice: str,
+    *,
+    kind: type[Exception] = ValueError,
+    cause: Exception | None = None,
 ) -> NoReturn:
     """Raise `kind` with the library's one message form.
 
@@ -27,8 +33,12 @@ def fail(
       came: what came instead, without a full stop.
       advice: what to do, a full sentence.
       kind: the exception class.
+      cause: the exception that this one explains.
     """
-    raise kind(f"{who}: {rule}, {came}. {advice}")
+    error = kind(f"{who}: {rule}, {came}. {advice}")
+    if cause is None:
+        raise error
+    raise error from cause
 
 
 def is_traced(value: Any) -> bool:

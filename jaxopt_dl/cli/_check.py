@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import sys
 from typing import Any
 
@@ -26,8 +25,6 @@ def check(flags: CheckFlags) -> int:
         arguments |= load_case(flags.case) | _chosen(flags)
         with blame_case(flags.case):
             report = check_gradients(**arguments)
-    if sys.stderr.isatty():
-        print(end="\033[K", file=sys.stderr, flush=True)  # the last line of progress
     print(_text(report, flags), flush=True)
     return EXIT_CODES[report.verdict]
 
@@ -42,15 +39,6 @@ def _chosen(flags: CheckFlags) -> dict[str, Any]:
 
 def _text(report: GradientReport, flags: CheckFlags) -> str:
     if flags.json:
-        return json.dumps(_without_nonfinite(report.to_dict()), indent=2, allow_nan=False)
+        return json.dumps(report.to_dict(), indent=2, allow_nan=False)
     text = str(report)
     return text.splitlines()[0] if flags.quiet else text
-
-
-def _without_nonfinite(value: Any) -> Any:
-    """Put null for NaN and infinities, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _without_nonfinite(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nonfinite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

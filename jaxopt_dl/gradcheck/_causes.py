@@ -7,11 +7,12 @@ import numpy as np
 
 from . import _nonfinite, _verdict
 from ._examine import Finding
+from ._parts import Cause
 from ._paths import Blocker
-from ._report import Cause
 from ._rules import STOP, Rule, find_rules, inside, is_surrogate, outside
 from ._subject import Subject
 from ._verdict import FAIL, Opinions
+from ._words import counted
 
 
 def explain(subject: Subject, finding: Finding) -> list[Cause]:
@@ -217,7 +218,8 @@ def _hand_written(subject: Subject, finding: Finding, own: np.ndarray) -> list[C
     if not np.any(own):
         return []
     assert subject.written is not None
-    detail = f"this hand-written gradient differs from the function's in {np.sum(own)} entries."
+    number = counted(int(np.sum(own)), "entry", "entries")
+    detail = f"this hand-written gradient differs from the function's in {number}."
     if not np.all(np.isfinite(finding.known.gradient[own])):
         detail += " Some of them are not finite."
     return [Cause("gradient", *subject.written, _paths(subject, own), detail)]

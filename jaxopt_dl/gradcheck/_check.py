@@ -8,17 +8,17 @@ import jax
 import numpy as np
 
 from jaxopt_dl._core import jaxpr
-from jaxopt_dl._core.errors import check_choice, check_integer
 from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 
-from . import _causes, _determinism, _nonfinite, _summary
+from . import _causes, _determinism, _nonfinite, _refusals, _summary
+from ._arguments import check_options
 from ._evaluate import CACHE, LARGE_CACHE, evaluator_of
 from ._examine import Finding, Witnesses, look
 from ._points import further_points
-from ._problem import WHO, prepare
-from ._progress import reporter
+from ._problem import WHO, Problem, prepare
+from ._progress import reporting
 from ._report import Cause, GradientReport
 from ._subject import Subject, study
 
@@ -80,16 +80,24 @@ def check_gradients(
       >>> report.verdict, report.leaves[0].wrong
       ('fail', ((0,), (1,)))
     """
-    _check_options(components, points, seed)
-    with _float64_device() as remarks:
+    check_options(
+        WHO, allow=allow, components=components, points=points, seed=seed, progress=progress
+    )
+    with _float64_device() as remarks, reporting(progress) as on_progress:
         problem = prepare(function, params, args, kwargs, has_aux)
-        problem, program = problem.traced(differentiable=gradient is None)
-        if (cause := _determinism.find_randomness(problem, program)) is not None:
+        further = _further_given(problem, points)
+        try:
+            problem, program = problem.traced(differentiable=gradient is None)
+            if (cause := _determinism.find_randomness(problem, program)) is not None:
+                return _summary.refuse(problem.slices, cause, remarks)
+            subject = study(problem, program, gradient, allow)
+            remarks += _unknown_names(subject, allow)
+            random = np.random.default_rng(seed)
+            with _refusals.explained(WHO, program):
+                return _check(subject, components, further, allow, random, on_progress, remarks)
+        except jax.errors.UnexpectedTracerError as error:
+            cause = _determinism.kept_value(problem, error)
             return _summary.refuse(problem.slices, cause, remarks)
-        subject = study(problem, program, gradient, allow)
-        remarks += _unknown_names(subject, allow)
-        random = np.random.default_rng(seed)
-        return _check(subject, components, points, allow, random, reporter(progress), remarks)
 
 
 def assert_gradients(function: Callable, params: PyTree, **options: Any) -> GradientReport:
@@ -121,7 +129,7 @@ def assert_gradients(function: Callable, params: PyTree, **options: Any) -> Grad
 def _check(
     subject: Subject,
     components: str | int,
-    points: str | Sequence[PyTree],
+    points: dict[str, np.ndarray] | None,
     allow: Sequence[str],
     random: np.random.Generator,
     on_progress: Callable[[int], None],
@@ -139,6 +147,8 @@ def _check(
     for name, point in _further(subject, findings[0], points, random).items():
         if _worth_a_look(subject, witnesses, point):
             findings.append(look(subject, witnesses, name, point, random, None))
+    if points is not None:
+        remarks += _left_out(witnesses, points)
     shown = next((finding for finding in findings if finding.failed), findings[0])
     causes = _all_causes(subject, shown, findings[0], allow)
     calls = witnesses.evaluator.calls
@@ -179,15 +189,24 @@ def _convolves(program: Program) -> bool:
     return "conv_general_dilated" in names
 
 
+def _further_given(
+    problem: Problem, points: str | Sequence[PyTree]
+) -> dict[str, np.ndarray] | None:
+    """Return the caller's further points by name; None if the check is to choose them."""
+    if isinstance(points, str):
+        return None
+    named = enumerate(points)
+    return {f"point {i + 1}": problem.point(f"`points[{i}]`", tree) for i, tree in named}
+
+
 def _further(
     subject: Subject,
     given: Finding,
-    points: str | Sequence[PyTree],
+    points: dict[str, np.ndarray] | None,
     random: np.random.Generator,
 ) -> dict[str, np.ndarray]:
-    if not isinstance(points, str):
-        flat = [subject.problem.flatten(WHO, tree) for tree in points]
-        return {f"point {i + 1}": point for i, point in enumerate(flat)}
+    if points is not None:
+        return points
     if not _may_leave(subject):
         return {}
     return further_points(given.base.point, given.base.unit, given.known.gradient, random)
@@ -212,6 +231,11 @@ def _worth_a_look(subject: Subject, witnesses: Witnesses, point: np.ndarray) -> 
     return not np.all(np.isfinite(subject.gradient(point)))
 
 
+def _left_out(witnesses: Witnesses, points: dict[str, np.ndarray]) -> list[str]:
+    infinite = [n for n, x in points.items() if not np.isfinite(witnesses.evaluator.value(x))]
+    return [f"the loss is not finite at {name}, which was left out" for name in infinite]
+
+
 def _unknown_names(subject: Subject, allow: Sequence[str]) -> list[str]:
     known = {rule.name for rule in subject.rules}
     known |= {site.equation.primitive.name for site in jaxpr.walk(subject.program)}
@@ -222,25 +246,19 @@ def _unknown_names(subject: Subject, allow: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_options(components: Any, points: Any, seed: Any) -> None:
-    if isinstance(components, str):
-        check_choice(WHO, "components", components, ["auto", "all"])
-    else:
-        check_integer(WHO, "components", components, low=1)
-    if isinstance(points, str):
-        check_choice(WHO, "points", points, ["auto"])
-    check_integer(WHO, "seed", seed, low=0)
-
-
 @contextlib.contextmanager
 def _float64_device() -> Iterator[list[str]]:
-    """Compute in float64, on the CPU where the default device has none; yields what to say."""
+    """Compute in float64, on the CPU where the default device has none; yields what to say.
+
+    NumPy is silent meanwhile: a NaN or an overflow is a finding here, and the report tells it.
+    """
     remarks: list[str] = []
     with contextlib.ExitStack() as stack:
         backend = jax.default_backend()
         if backend in WITHOUT_FLOAT64:
             stack.enter_context(jax.default_device(jax.devices("cpu")[0]))
             remarks.append(f"the {backend} has no float64, so the check ran on the CPU")
+        stack.enter_context(np.errstate(all="ignore"))
         stack.enter_context(float64())
         stack.enter_context(jax.numpy_dtype_promotion("standard"))
         yield remarks

@@ -7,7 +7,7 @@ import numpy as np
 from . import _differences
 from ._differences import Slopes
 from ._evaluate import Evaluator
-from ._problem import Slice
+from ._slices import Slice
 
 ALL_BELOW = 4096
 """Up to this many parameters every entry is differenced."""

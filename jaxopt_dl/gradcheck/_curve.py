@@ -100,8 +100,9 @@ def step_size_curve(
       >>> bool(curve.central[1] < min(curve.central[0], curve.central[2]))
       True
     """
-    with float64(), jax.numpy_dtype_promotion("standard"):
-        problem, _ = prepare(function, params, args, kwargs, has_aux).traced(differentiable=False)
+    with float64(), jax.numpy_dtype_promotion("standard"), np.errstate(all="ignore"):
+        problem = prepare(function, params, args, kwargs, has_aux, WHO)
+        problem, _ = problem.traced(differentiable=False)
         position = _position(problem, path, index)
         unit = units(problem.start, problem.slices)
         wanted = np.logspace(-12, 0, 49) * unit[position] if steps is None else np.sort(steps)

@@ -1,13 +1,15 @@
 """Two evaluations at the same parameters must agree, or no difference quotient means anything."""
 
+import re
+
 import jax
 import numpy as np
 
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Place, Program
 
+from ._parts import Cause
 from ._problem import Problem
-from ._report import Cause
 from ._subject import Subject, place_of
 
 AGREEMENT = 1e-10
@@ -16,15 +18,34 @@ AGREEMENT = 1e-10
 
 def find_randomness(problem: Problem, program: Program) -> Cause | None:
     """Return the cause if the loss differs between two traces or two runs; None if it does not."""
-    place = place_of(problem.function)
     if problem.on_host:
+        place = place_of(problem.function)
         values = [float(problem.loss(*problem.split(problem.start))) for _ in range(2)]
         return None if _agree(np.asarray(values)) else _cause(place, _difference(*values))
     try:
-        again = problem.trace()
-        changed = jaxpr.first_difference(program, again)
-    except jax.errors.UnexpectedTracerError:
-        return _cause(place, "one call keeps values for the next, such as a key it splits.")
+        return _between_traces(problem, program)
+    except jax.errors.UnexpectedTracerError as error:
+        return kept_value(problem, error)
+
+
+def kept_value(problem: Problem, error: Exception) -> Cause:
+    """Return the cause where a call met a value that an earlier one left behind."""
+    place = place_of(problem.function)
+    made = re.search(r"created on line (.+):(\d+):\d+ \((.+?)\)", str(error))
+    if made is not None:
+        file, line, name = made.groups()
+        place = Place(name.rpartition("<locals>.")[2], file, int(line))
+    detail = (
+        "a value computed here is kept for later calls, in a cache, a global or an attribute. "
+        "Compute it anew in every call, or pass it in `args`."
+    )
+    return Cause("nondeterministic", place.function, place.file, place.line, (), detail)
+
+
+def _between_traces(problem: Problem, program: Program) -> Cause | None:
+    place = place_of(problem.function)
+    again = problem.trace()
+    changed = jaxpr.first_difference(program, again)
     callback = any("callback" in s.equation.primitive.name for s in jaxpr.walk(program))
     if changed is None and not callback:
         return None
@@ -47,7 +68,8 @@ def gradient_is_random(subject: Subject, point: np.ndarray) -> Cause | None:
     first, second = subject.gradient(point), subject.gradient(point)
     if _agree(np.stack([first, second])):
         return None
-    worst = int(np.argmax(np.abs(first - second)))
+    with np.errstate(all="ignore"):
+        worst = int(np.argmax(np.abs(first - second)))
     return _cause(subject.written, _difference(float(first[worst]), float(second[worst])))
 
 

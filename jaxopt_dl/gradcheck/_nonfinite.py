@@ -11,7 +11,7 @@ from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Site
 from jaxopt_dl._core.types import Array
 
-from ._report import Cause
+from ._parts import Cause
 from ._subject import Automatic, Subject
 
 TRIED = 8

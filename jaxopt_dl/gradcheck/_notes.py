@@ -147,8 +147,9 @@ def grade(relative: float) -> Grade:
     return Grade.BUG
 
 
+@np.errstate(all="ignore")
 def norm_ratio(a: np.ndarray, b: np.ndarray) -> float:
-    """Return `|a - b| / (|a| + |b|)` for two vectors, 0 when both are zero."""
+    """Return `|a - b| / (|a| + |b|)` for two vectors, 0 when both are zero, NaN if one has any."""
     scale = max(np.max(np.abs(a), initial=0.0), np.max(np.abs(b), initial=0.0))
     if scale == 0:
         return 0.0

@@ -6,58 +6,25 @@ a vector, and slices of it that carry names.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.errors import fail, is_traced
 from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
 
+from . import _refusals
+from ._arguments import check_call
 from ._closures import promoted, with_promoted_data
+from ._likeness import check_finite, is_none, leaves_like
+from ._slices import Slice
+from ._words import counted, kind_of, leaf_name, listed
 
 WHO = "check_gradients"
-NOT_TRACEABLE = (
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerBoolConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.ConcretizationTypeError,
-)
-
-
-class Slice(NamedTuple):
-    """One floating-point leaf inside the flat vector.
-
-    Attributes:
-      path: the leaf's path, such as `00_dense/kernel`; empty for a bare array.
-      shape: its shape.
-      dtype: the dtype it had before the check promoted it.
-      start: index of its first entry in the flat vector.
-      stop: one past its last.
-    """
-
-    path: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return self.stop - self.start
-
-    def index(self, position: int) -> tuple[int, ...]:
-        """Turn a position in the flat vector into an index of the leaf."""
-        return tuple(int(i) for i in np.unravel_index(position - self.start, self.shape))
-
-    def entry(self, position: int) -> str:
-        """Write one entry as `path[i, j]`."""
-        index = self.index(position)
-        return f"{self.path}[{', '.join(map(str, index))}]" if index else self.path
 
 
 class Problem(NamedTuple):
@@ -73,6 +40,7 @@ class Problem(NamedTuple):
       kwargs: further keyword arguments, likewise.
       has_aux: whether the function returns `(loss, aux)`.
       as_given: `args` and `kwargs` before promotion.
+      who: the public function that was called, for messages.
       on_host: whether JAX cannot trace the function, because it is plain NumPy for example.
       unpromoted: whether the function insists on the dtypes its parameters came in.
     """
@@ -86,6 +54,7 @@ class Problem(NamedTuple):
     kwargs: Mapping[str, Any]
     has_aux: bool
     as_given: tuple[tuple, Mapping[str, Any]]
+    who: str = WHO
     on_host: bool = False
     unpromoted: bool = False
 
@@ -103,28 +72,34 @@ class Problem(NamedTuple):
         merged = [self.fixed[i] if i in self.fixed else next(floating) for i in positions]
         return jax.tree.unflatten(self.treedef, merged)
 
-    def flatten(self, who: str, tree: PyTree) -> np.ndarray:
-        """Ravel a tree like the parameters; entries of other leaves are ignored.
+    def leaves_like(self, name: str, tree: PyTree) -> list[np.ndarray]:
+        """Return the floating-point leaves of a tree like the parameters, as they came.
 
         Raises:
           ValueError: if the structure or a shape differs from the parameters.
+          TypeError: if a leaf does not hold real numbers.
         """
-        leaves, treedef = jax.tree.flatten(tree, is_leaf=_is_none)
-        if treedef != self.treedef:
-            advice = "Return one array per parameter leaf, in the same containers."
-            came = f"got {treedef} instead of {self.treedef}"
-            fail(who, "the tree must be built like the parameters", came, advice)
-        floating = [leaf for i, leaf in enumerate(leaves) if i not in self.fixed]
-        return np.concatenate(
-            [_matching(who, piece, leaf) for piece, leaf in zip(self.slices, floating, strict=True)]
-        )
+        return leaves_like(self.who, name, tree, self.treedef, self.slices, self.fixed)
+
+    def point(self, name: str, tree: PyTree) -> np.ndarray:
+        """Ravel further parameters.
+
+        Raises:
+          ValueError: if structure or shapes are not those of the parameters, or a number is
+            not finite.
+          TypeError: if a leaf does not hold real numbers.
+        """
+        leaves = self.leaves_like(name, tree)
+        for piece, leaf in zip(self.slices, leaves, strict=True):
+            check_finite(self.who, name, piece.path, leaf)
+        return ravel(leaves)
 
     def loss(self, *leaves: Array) -> Array:
         """Return the loss of the floating-point leaves, a float64 scalar."""
         out = self.function(self.restore(leaves), *self.args, **self.kwargs)
-        return _as_loss(out, self.has_aux)
+        return _as_loss(self.who, out, self.has_aux)
 
-    def value(self, flat: Array) -> Array:
+    def value(self, flat: Array | np.ndarray) -> Array:
         """Return the loss at `flat`, a float64 scalar."""
         return self.loss(*self.split(flat))
 
@@ -142,28 +117,40 @@ class Problem(NamedTuple):
         """
         try:
             return self, self.trace()
-        except NOT_TRACEABLE:
-            if differentiable:
-                raise
-            leaves = self.split(self.start)
-            stand_in = jax.make_jaxpr(lambda *x: sum(jnp.sum(leaf) for leaf in x))(*leaves)
-            return self._replace(on_host=True), stand_in
-        except TypeError as error:
-            args, kwargs = self.as_given
-            own = self._replace(args=args, kwargs=kwargs, unpromoted=True)
-            variants = [own]
-            if (function := with_promoted_data(self.function)) is not None:
-                variants.insert(0, self._replace(function=function))
-            return _first_traceable(variants, error)
+        except Exception as error:
+            untraceable = _refusals.is_untraceable(error)
+            if isinstance(error, TypeError) and not untraceable:
+                found = self._traced_with_other_dtypes()
+                if found is not None:
+                    return found
+            if not differentiable and (untraceable or self._runs_on_host()):
+                return self._replace(on_host=True), self._stand_in()
+            if untraceable:
+                _refusals.refuse_untraceable(self.who, error)
+            raise
 
+    def _traced_with_other_dtypes(self) -> tuple["Problem", Program] | None:
+        args, kwargs = self.as_given
+        variants = [self._replace(args=args, kwargs=kwargs, unpromoted=True)]
+        if (function := with_promoted_data(self.function)) is not None:
+            variants.insert(0, self._replace(function=function))
+        for problem in variants:
+            try:
+                return problem, problem.trace()
+            except TypeError:
+                continue
+        return None
 
-def _first_traceable(variants: Sequence[Problem], error: TypeError) -> tuple[Problem, Program]:
-    for problem in variants:
+    def _runs_on_host(self) -> bool:
         try:
-            return problem, problem.trace()
-        except TypeError:
-            continue
-    raise error
+            self.value(self.start)
+        except Exception:  # whatever it is, the first complaint is the one to pass on
+            return False
+        return True
+
+    def _stand_in(self) -> Program:
+        leaves = self.split(self.start)
+        return jax.make_jaxpr(lambda *x: sum(jnp.sum(leaf) for leaf in x))(*leaves)
 
 
 def prepare(
@@ -172,23 +159,24 @@ def prepare(
     args: Sequence[Any],
     kwargs: Mapping[str, Any] | None,
     has_aux: bool,
+    who: str = WHO,
 ) -> Problem:
     """Check the user's input and promote every floating-point leaf to float64."""
-    check_callable(WHO, "function", function)
-    with_paths, treedef = jax.tree_util.tree_flatten_with_path(params, is_leaf=_is_none)
+    check_call(who, function, args, kwargs, has_aux)
+    with_paths, treedef = jax.tree_util.tree_flatten_with_path(params, is_leaf=is_none)
     slices, fixed, pieces, start = [], {}, [], 0
     for position, (path, leaf) in enumerate(with_paths):
-        if not _is_floating(path_string(path), leaf):
+        if not _is_floating(who, path_string(path), leaf):
             fixed[position] = leaf
             continue
         array = np.asarray(leaf)
+        check_finite(who, "`params`", path_string(path), array)
         stop = start + math.prod(array.shape)
         slices.append(Slice(path_string(path), array.shape, array.dtype, start, stop))
         pieces.append(array.astype(np.float64).ravel())
         start = stop
     if start == 0:
-        came = f"got {len(with_paths)} leaves, none of them floating point"
-        fail(WHO, "`params` must hold floating-point numbers", came, "Check what is passed.")
+        _refuse_params(who, params, [leaf for _, leaf in with_paths])
     return Problem(
         function,
         np.concatenate(pieces),
@@ -199,7 +187,13 @@ def prepare(
         promoted(dict(kwargs or {})),
         has_aux,
         (tuple(args), dict(kwargs or {})),
+        who,
     )
+
+
+def ravel(leaves: Sequence[np.ndarray]) -> np.ndarray:
+    """Join leaves into one float64 vector."""
+    return np.concatenate([leaf.astype(np.float64).ravel() for leaf in leaves])
 
 
 def describe_promotion(problem: Problem) -> str | None:
@@ -209,53 +203,62 @@ def describe_promotion(problem: Problem) -> str | None:
         return None
     if problem.unpromoted:
         return "the function insists on the dtypes it was given, so nothing was promoted"
-    dtypes = ", ".join(sorted({str(piece.dtype) for piece in narrow}))
-    which = "every leaf" if len(narrow) == len(problem.slices) else f"{len(narrow)} leaves"
-    return f"{which} of dtype {dtypes} was promoted to float64 for the check"
+    dtypes = listed(sorted({str(piece.dtype) for piece in narrow}))
+    number = len(narrow)
+    which = "every leaf" if number == len(problem.slices) else counted(number, "leaf", "leaves")
+    verb = "were" if number > 1 and number < len(problem.slices) else "was"
+    return f"{which} of dtype {dtypes} {verb} promoted to float64 for the check"
 
 
-def _is_none(leaf: Any) -> bool:
-    return leaf is None
-
-
-def _is_floating(path: str, leaf: Any) -> bool:
+def _is_floating(who: str, path: str, leaf: Any) -> bool:
     if isinstance(leaf, float):
         return True
-    dtype = getattr(leaf, "dtype", None)
+    dtype = np.dtype(complex) if isinstance(leaf, complex) else getattr(leaf, "dtype", None)
     if dtype is None or jnp.issubdtype(dtype, jax.dtypes.extended):
         return False
     if jnp.issubdtype(dtype, np.complexfloating):
+        came = f"but leaf {leaf_name(path)!r} is {dtype}"
         advice = "Pass real and imaginary parts as two leaves."
-        fail(WHO, "parameters must be real", f"leaf {path!r} is {dtype}", advice, kind=TypeError)
-    return bool(jnp.issubdtype(dtype, np.floating)) and math.prod(leaf.shape) > 0
+        fail(who, "`params` must be real", came, advice, kind=TypeError)
+    floating = bool(jnp.issubdtype(dtype, np.floating)) and math.prod(np.shape(leaf)) > 0
+    if floating and is_traced(leaf):
+        came = f"but leaf {leaf_name(path)!r} is a tracer"
+        advice = "Call the check outside `jax.jit`, `jax.grad` and `jax.vmap`."
+        fail(who, "`params` must hold numbers", came, advice, kind=TypeError)
+    return floating
 
 
-def _matching(who: str, piece: Slice, leaf: Any) -> np.ndarray:
-    array = np.asarray(leaf)
-    if array.shape != piece.shape:
-        rule = f"the gradient of {piece.path or 'the parameter'!r} must have shape {piece.shape}"
-        fail(who, rule, f"got {array.shape}", "Return one entry per parameter.")
-    return array.astype(np.float64).ravel()
+def _refuse_params(who: str, params: PyTree, leaves: Sequence[Any]) -> NoReturn:
+    kinds = sorted({str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in leaves})
+    came = f"got {counted(len(leaves), 'leaf', 'leaves')} of type {listed(kinds)}"
+    if not leaves:
+        came = "got a tree without leaves"
+    elif len(leaves) == 1 and leaves[0] is params:
+        came = f"got {kind_of(params)}"
+    advice = "Only floating-point leaves have a gradient; convert them with `astype(float)`."
+    fail(who, "`params` must hold floating-point numbers", came, advice)
 
 
-def _as_loss(out: Any, has_aux: bool) -> Array:
+def _as_loss(who: str, out: Any, has_aux: bool) -> Array:
     if has_aux:
         if not (isinstance(out, tuple) and len(out) == 2):
-            came = f"got {type(out).__name__}"
-            fail(
-                WHO, "with has_aux=True the function must return (loss, aux)", came, "Return both."
-            )
+            rule = "with has_aux=True the function must return (loss, aux)"
+            advice = "Return both, or leave has_aux out."
+            fail(who, rule, f"but it returned {kind_of(out)}", advice)
         out = out[0]
-    if isinstance(out, tuple | list | dict) or out is None:
-        advice = "Pass has_aux=True if it returns (loss, aux)."
-        came = f"got a {type(out).__name__}"
-        fail(WHO, "the function must return one number", came, advice, kind=TypeError)
+    rule = "the function must return one floating-point number"
+    came = f"but it returned {kind_of(out)}"
+    if isinstance(out, tuple | list | dict | str) or not _is_number(out):
+        pair = isinstance(out, tuple) and len(out) == 2
+        advice = "Pass has_aux=True if it returns (loss, aux)." if pair else "Return the loss."
+        fail(who, rule, came, advice, kind=TypeError)
     out = jnp.asarray(out)
     if out.shape != ():
-        advice = "Reduce it to a scalar, for example with jnp.mean."
-        fail(WHO, "the function must return one number", f"got shape {out.shape}", advice)
+        fail(who, rule, came, "Reduce it to a scalar, for example with jnp.mean.")
     if not jnp.issubdtype(out.dtype, np.floating):
-        advice = "Return a real floating-point loss."
-        rule = "the function must return a floating-point number"
-        fail(WHO, rule, f"got dtype {out.dtype}", advice, kind=TypeError)
+        fail(who, rule, came, "Return a real floating-point loss.", kind=TypeError)
     return out.astype(np.float64)
+
+
+def _is_number(out: Any) -> bool:
+    return isinstance(out, bool | int | float | complex) or hasattr(out, "dtype")

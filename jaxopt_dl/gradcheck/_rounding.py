@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ._problem import Slice
+from ._slices import Slice
 from ._subject import Gradient
 
 SAMPLES = 3

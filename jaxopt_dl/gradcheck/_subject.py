@@ -8,12 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.jaxpr import Place, Program
-from jaxopt_dl._core.types import PyTree
 
 from ._paths import Paths, trace_paths
-from ._problem import WHO, Problem
+from ._problem import Problem, ravel
 from ._rules import Rule, find_rules, without
 
 Gradient = Callable[[np.ndarray], np.ndarray]
@@ -34,6 +32,42 @@ class Automatic:
     def __call__(self, flat: np.ndarray) -> np.ndarray:
         """Return the gradient."""
         return self.both(flat)[1]
+
+
+class HandWritten:
+    """A user's gradient: a function of the same arguments, or a tree that holds at one point.
+
+    Attributes:
+      integers: paths of the leaves that came as integers.
+    """
+
+    def __init__(self, problem: Problem, gradient: Any):
+        """Look at a tree right away.
+
+        Raises:
+          ValueError: if it is a tree unlike the parameters.
+          TypeError: if it is neither, or a leaf does not hold real numbers.
+        """
+        self.integers: set[str] = set()
+        self._problem = problem
+        self._function = gradient if callable(gradient) else None
+        self._values = None if callable(gradient) else self._flat("`gradient`", gradient)
+
+    def __call__(self, flat: np.ndarray) -> np.ndarray:
+        """Return the gradient of the flat vector."""
+        if self._function is None:
+            assert self._values is not None
+            return self._values
+        problem = self._problem
+        params = problem.restore(problem.split(jnp.asarray(flat)))
+        found = self._function(params, *problem.args, **problem.kwargs)
+        return self._flat("what `gradient` returns", found)
+
+    def _flat(self, name: str, tree: Any) -> np.ndarray:
+        leaves = self._problem.leaves_like(name, tree)
+        pairs = zip(self._problem.slices, leaves, strict=True)
+        self.integers |= {s.path for s, leaf in pairs if np.issubdtype(leaf.dtype, np.integer)}
+        return ravel(leaves)
 
 
 class Subject(NamedTuple):
@@ -82,7 +116,7 @@ def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str
         trace_paths(program, len(problem.slices)),
         rules,
         tuple(rule for rule in rules if rule.name in allow),
-        automatic if gradient is None else _hand_written(problem, gradient),
+        automatic if gradient is None else HandWritten(problem, gradient),
         automatic,
         None if gradient is None else place_of(gradient),
     )
@@ -106,23 +140,3 @@ def place_of(function: Any) -> Place:
     if code is None:
         return Place("gradient", "", 0)
     return Place(getattr(inner, "__name__", "gradient"), code.co_filename, code.co_firstlineno)
-
-
-def _hand_written(problem: Problem, gradient: Any) -> Gradient:
-    """Return a user's gradient, a function of the same arguments or a tree, of the flat vector."""
-    if callable(gradient):
-
-        def evaluated(flat: np.ndarray) -> np.ndarray:
-            params = problem.restore(problem.split(jnp.asarray(flat)))
-            return problem.flatten(WHO, gradient(params, *problem.args, **problem.kwargs))
-
-        return evaluated
-    if not _like(problem, gradient):
-        advice = "Pass a function, or a tree like the parameters."
-        fail(WHO, "`gradient` must be a function or a tree", f"got {type(gradient)}", advice)
-    values = problem.flatten(WHO, gradient)
-    return lambda flat: values
-
-
-def _like(problem: Problem, tree: PyTree) -> bool:
-    return jax.tree.structure(tree, is_leaf=lambda leaf: leaf is None) == problem.treedef

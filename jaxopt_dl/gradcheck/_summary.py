@@ -7,7 +7,7 @@ import numpy as np
 from . import _verdict
 from ._examine import Finding
 from ._notes import norm_ratio
-from ._problem import Slice, describe_promotion
+from ._problem import describe_promotion
 from ._report import (
     Cause,
     ComponentReport,
@@ -15,8 +15,10 @@ from ._report import (
     GradientReport,
     LeafReport,
 )
-from ._subject import Subject
+from ._slices import Slice
+from ._subject import HandWritten, Subject
 from ._verdict import FAIL, KINK, STATUS, UNRESOLVED
+from ._words import counted, leaf_name, listed
 
 WORST = 8
 
@@ -126,13 +128,14 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
     promoted = describe_promotion(subject.problem)
     if promoted:
         notes.append(promoted)
-    notes += _kink_note(subject, finding)
+    notes += _kink_note(subject, finding) + _integer_note(subject) + _unused_note(subject)
     known = finding.known
     differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
     differs &= ~_verdict.agrees(known, known.stripped) & ~np.isfinite(known.permitted)
     if np.any(differs):
+        number = counted(int(np.sum(differs)), "entry", "entries")
         notes.append(
-            f"in {np.sum(differs)} entries the gradient agrees with finite differences but not "
+            f"in {number} the gradient agrees with finite differences but not "
             "with differentiation without custom rules; differences decided"
         )
     if subject.problem.on_host:
@@ -152,9 +155,24 @@ def _kink_note(subject: Subject, finding: Finding) -> list[str]:
     if kinks.size == 0:
         return []
     slices = subject.problem.slices
-    names = [next(s for s in slices if s.start <= i < s.stop).entry(i) for i in kinks[:3]]
-    more = f" and {kinks.size - 3} more" if kinks.size > 3 else ""
+    names = [next(s for s in slices if s.start <= i < s.stop).entry(int(i)) for i in kinks]
     return [
-        f"kink at {', '.join(name or 'the parameter' for name in names)}{more}: the slopes from "
-        "both sides differ there, and the gradient is a valid subgradient"
+        f"kink at {listed(names, 3)}: the slopes from both sides differ there, and the gradient is "
+        "a valid subgradient"
     ]
+
+
+def _integer_note(subject: Subject) -> list[str]:
+    written = subject.gradient
+    if not (isinstance(written, HandWritten) and written.integers):
+        return []
+    paths = listed([leaf_name(path) for path in sorted(written.integers)])
+    return [f"`gradient` gives integers for {paths}, which cannot hold a slope of 0.5"]
+
+
+def _unused_note(subject: Subject) -> list[str]:
+    reach = subject.paths.loss
+    used = reach.alive | {leaf for leaf, _ in reach.dead}
+    slices = subject.problem.slices
+    unused = [leaf_name(s.path) for i, s in enumerate(slices) if i not in used]
+    return [f"the loss does not depend on {listed(unused)}"] if unused else []

@@ -12,8 +12,10 @@ from jaxopt_dl._core.types import PyTree
 
 from ._evaluate import Evaluator, Moves, evaluator_of
 from ._notes import DEFAULT_STEP, Grade, grade, norm_ratio
-from ._problem import Slice, describe_promotion, prepare
+from ._problem import describe_promotion, prepare
+from ._refusals import explained
 from ._report import ComponentReport, Coverage, GradientReport, LeafReport
+from ._slices import Slice
 from ._subject import study
 
 VERDICTS = {
@@ -68,13 +70,14 @@ def textbook_check(
     """
     check_number(WHO, "eps", eps, low=0.0, low_open=True)
     check_choice(WHO, "mode", mode, ["central", "forward"])
-    with float64(), jax.numpy_dtype_promotion("standard"):
-        problem, program = prepare(function, params, args, kwargs, has_aux).traced(
+    with float64(), jax.numpy_dtype_promotion("standard"), np.errstate(all="ignore"):
+        problem, program = prepare(function, params, args, kwargs, has_aux, WHO).traced(
             differentiable=gradient is None
         )
-        g = study(problem, program, gradient, ()).gradient(problem.start)
-        evaluator = evaluator_of(problem, 4 * g.size)
-        n = _differences(evaluator, problem.start, eps, mode)
+        with explained(WHO, program):
+            g = study(problem, program, gradient, ()).gradient(problem.start)
+            evaluator = evaluator_of(problem, 4 * g.size)
+            n = _differences(evaluator, problem.start, eps, mode)
     error = norm_ratio(g, n)
     verdict, words = VERDICTS[grade(error)]
     leaves = tuple(_leaf(piece, g, n) for piece in problem.slices)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._problem import Slice
+from ._slices import Slice
 
 
 def units(point: np.ndarray, slices: tuple[Slice, ...]) -> np.ndarray:

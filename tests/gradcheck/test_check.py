@@ -132,7 +132,7 @@ def test_assert_gradients_shows_the_report():
     ("function", "params", "error", "message"),
     [
         (3, jnp.ones(2), TypeError, "must be a function"),
-        (lambda p: p, jnp.ones(2), ValueError, "must return one number, got shape"),
+        (lambda p: p, jnp.ones(2), ValueError, "but it returned an array of shape"),
         (lambda p: (jnp.sum(p), 1), jnp.ones(2), TypeError, "Pass has_aux=True"),
         (lambda p: jnp.sum(p) > 0, jnp.ones(2), TypeError, "floating-point number"),
         (lambda p: jnp.sum(p), jnp.array([1, 2]), ValueError, "must hold floating-point"),
