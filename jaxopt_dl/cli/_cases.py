@@ -41,10 +41,12 @@ def load_case(name: str) -> dict[str, Any]:
     """
     module, colon, attribute = name.rpartition(":")
     if not (colon and module and attribute):
-        _refuse("must have the form module:function", name, FORM)
+        _refuse("must have the form module:function", name or "nothing", FORM)
     if module.endswith(".py") or os.sep in module:
         dotted = module.removesuffix(".py").strip(f".{os.sep}").replace(os.sep, ".")
         _refuse("must name a module, not a file", name, f"Write {dotted}:{attribute}.")
+    if module.startswith("."):
+        _refuse("must name a module by its full name", name, f"Write {name.lstrip('.')}.")
     case = _case_in(_module(module), attribute)
     with blame_case(name):
         returned = case()
@@ -56,9 +58,9 @@ def blame_case(name: str) -> Iterator[None]:
     """Refuse whatever somebody's code raises, so that it is not taken for a wrong gradient."""
     try:
         yield
-    except Refusal:
+    except (Refusal, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         text = " ".join(str(error).split())
         if text.startswith(f"{check_gradients.__name__}: "):  # it says what to do
             raise Refusal(f"{name}: {text}") from error
@@ -113,7 +115,7 @@ def _arguments(name: str, returned: Any) -> dict[str, Any]:
     if isinstance(returned, tuple) and len(returned) == 2 and callable(returned[0]):
         return {"function": returned[0], "params": returned[1]}
     if not isinstance(returned, Mapping):
-        came = f"{name}, which returned something of type {type(returned).__name__}"
+        came = f"{name}, which returned {_kind_of(returned)}"
         _refuse("must return what to check", came, advice)
     if lacking := [key for key in ("function", "params") if key not in returned]:
         came = f"{name}, which returned a dict without {' and '.join(map(repr, lacking))}"
@@ -124,6 +126,15 @@ def _arguments(name: str, returned: Any) -> dict[str, Any]:
             advice = f"There are {', '.join(ARGUMENTS)}."
             _refuse("must return arguments of check_gradients", came, advice, str(key), ARGUMENTS)
     return dict(returned)
+
+
+def _kind_of(returned: Any) -> str:
+    if inspect.iscoroutine(returned):
+        returned.close()  # nobody will await it, and Python would complain
+    if isinstance(returned, tuple | list):
+        inside = ", ".join(type(part).__name__ for part in returned)
+        return f"a {type(returned).__name__} of {inside or 'nothing'}"
+    return f"something of type {type(returned).__name__}"
 
 
 def _refuse(

@@ -15,6 +15,9 @@ from jaxopt_dl._core.errors import check_callable, check_choice, check_number, f
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 
+from ._refusals import is_untraceable
+from ._returned import as_loss
+
 DEFAULT_STEP = 1e-7
 
 
@@ -60,7 +63,8 @@ def finite_difference(
       A tree like `x` of NumPy arrays of `dtype`.
 
     Raises:
-      TypeError: if `function` cannot be called, or a leaf is not floating point.
+      TypeError: if `function` cannot be called or does not return a real floating-point
+        number, or a leaf is not floating point.
       ValueError: if `eps` is not positive, `mode` is unknown, or `dtype` is narrower than
         float64 and no `eps` is given.
 
@@ -87,7 +91,7 @@ def finite_difference(
             fail(who, "`x` must hold floating-point leaves", came, "Convert it.", kind=TypeError)
     with float64(), jax.numpy_dtype_promotion("standard"):
         arrays = [np.array(leaf, dtype) for leaf in leaves]
-        value = jax.jit(lambda parts: function(jax.tree.unflatten(treedef, parts)))
+        value = _compiled(who, lambda parts: function(jax.tree.unflatten(treedef, parts)), arrays)
         found = [_entrywise(value, arrays, i, dtype.type(step), mode) for i in range(len(arrays))]
     return jax.tree.unflatten(treedef, found)
 
@@ -160,6 +164,22 @@ def norm_ratio(a: np.ndarray, b: np.ndarray) -> float:
 def _joined(leaves: list) -> np.ndarray:
     parts = [np.asarray(leaf, np.float64).ravel() for leaf in leaves]
     return np.concatenate([np.zeros(0), *parts])
+
+
+def _compiled(who: str, function: Callable, arrays: list[np.ndarray]) -> Callable:
+    """Return the function compiled, or as it is where JAX cannot trace it."""
+
+    def value(parts: list) -> Any:
+        return as_loss(who, function(parts))
+
+    compiled = jax.jit(value)
+    try:
+        compiled(arrays)
+    except Exception as error:
+        if is_untraceable(error):
+            return value
+        raise
+    return compiled
 
 
 def _entrywise(

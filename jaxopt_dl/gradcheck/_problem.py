@@ -21,6 +21,7 @@ from . import _refusals
 from ._arguments import check_call
 from ._closures import promoted, with_promoted_data
 from ._likeness import check_finite, is_none, leaves_like
+from ._returned import as_loss
 from ._slices import Slice
 from ._words import counted, kind_of, leaf_name, listed
 
@@ -97,7 +98,7 @@ class Problem(NamedTuple):
     def loss(self, *leaves: Array) -> Array:
         """Return the loss of the floating-point leaves, a float64 scalar."""
         out = self.function(self.restore(leaves), *self.args, **self.kwargs)
-        return _as_loss(self.who, out, self.has_aux)
+        return as_loss(self.who, out, self.has_aux).astype(np.float64)
 
     def value(self, flat: Array | np.ndarray) -> Array:
         """Return the loss at `flat`, a float64 scalar."""
@@ -237,28 +238,3 @@ def _refuse_params(who: str, params: PyTree, leaves: Sequence[Any]) -> NoReturn:
         came = f"got {kind_of(params)}"
     advice = "Only floating-point leaves have a gradient; convert them with `astype(float)`."
     fail(who, "`params` must hold floating-point numbers", came, advice)
-
-
-def _as_loss(who: str, out: Any, has_aux: bool) -> Array:
-    if has_aux:
-        if not (isinstance(out, tuple) and len(out) == 2):
-            rule = "with has_aux=True the function must return (loss, aux)"
-            advice = "Return both, or leave has_aux out."
-            fail(who, rule, f"but it returned {kind_of(out)}", advice)
-        out = out[0]
-    rule = "the function must return one floating-point number"
-    came = f"but it returned {kind_of(out)}"
-    if isinstance(out, tuple | list | dict | str) or not _is_number(out):
-        pair = isinstance(out, tuple) and len(out) == 2
-        advice = "Pass has_aux=True if it returns (loss, aux)." if pair else "Return the loss."
-        fail(who, rule, came, advice, kind=TypeError)
-    out = jnp.asarray(out)
-    if out.shape != ():
-        fail(who, rule, came, "Reduce it to a scalar, for example with jnp.mean.")
-    if not jnp.issubdtype(out.dtype, np.floating):
-        fail(who, rule, came, "Return a real floating-point loss.", kind=TypeError)
-    return out.astype(np.float64)
-
-
-def _is_number(out: Any) -> bool:
-    return isinstance(out, bool | int | float | complex) or hasattr(out, "dtype")

@@ -54,6 +54,21 @@ def nothing():
 def triple():
     return loss, {}, ()
 
+def swapped():
+    return {}, loss
+
+async def waits():
+    return loss, {}
+
+class Shrug(BaseException):
+    pass
+
+def shrugs():
+    raise Shrug
+
+def branches():
+    return lambda x: x if x > 0 else -x, 1.0
+
 def half():
     return {"function": loss}
 
@@ -176,7 +191,13 @@ def test_a_long_check_says_how_far_it_is(capsys, monkeypatch):
         ("cases:number", "must be a function, got 'number', which is of type int"),
         ("cases:needs", "must take no arguments, got needs(x)"),
         ("cases:nothing", "returned something of type NoneType. Return (function, params)"),
-        ("cases:triple", "returned something of type tuple"),
+        ("cases:triple", "returned a tuple of function, dict, tuple. Return (function, params)"),
+        ("cases:swapped", "returned a tuple of dict, function"),
+        ("cases:waits", "returned something of type coroutine"),
+        ("cases:shrugs", "cases:shrugs raised Shrug (`--debug`"),
+        ("", "must have the form module:function, got nothing"),
+        (".cases:right", "must name a module by its full name, got .cases:right. Write cases:"),
+        ("cases:branches", "cases:branches: check_gradients: the function must be traceable by"),
         ("cases:half", "returned a dict without 'params'"),
         ("cases:misspelled", "a dict with 'gradeint'. Did you mean 'gradient'?"),
         ("cases:raises", "cases:raises raised ZeroDivisionError: division by zero"),

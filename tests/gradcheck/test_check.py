@@ -1,7 +1,8 @@
 """`check_gradients` on small functions whose derivative is known."""
 
+import dataclasses
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,13 @@ class Pair(NamedTuple):
     offset: jax.Array
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Block:
+    weight: Any
+    name: str = dataclasses.field(default="block", metadata={"static": True})
+
+
 def cubes(tree) -> jax.Array:
     leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(jnp.result_type(x), jnp.floating)]
     return sum((jnp.sum(leaf**3 + leaf) for leaf in leaves), jnp.zeros(()))
@@ -27,6 +35,7 @@ TREES = {
     "python float": 1.5,
     "nested": {"a": [jnp.ones((2, 3)), (jnp.array(2.0),)], "b": {"c": jnp.arange(3.0)}},
     "named tuple": Pair(jnp.array([1.0, -2.0]), jnp.array(0.5)),
+    "dataclass": {"block": Block(jnp.array([1.0, 2.0]))},
     "none": {"w": jnp.array([1.0]), "missing": None},
     "integers": {"w": jnp.array([1.0]), "count": jnp.array([3, 4]), "mask": jnp.array(True)},
     "half": {"w": jnp.array([1.0, 2.0], jnp.bfloat16), "v": np.array([1.0], np.float16)},

@@ -5,6 +5,8 @@ import flax.linen as linen
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from flax import nnx
 
 from jaxopt_dl.gradcheck import check_gradients
 
@@ -20,6 +22,27 @@ def test_a_flax_model_passes():
         )
     assert report.verdict == "pass"
     assert {leaf.path for leaf in report.leaves} >= {"params/layers_0/kernel"}
+
+
+@pytest.fixture
+def nnx_model():
+    with jax.numpy_dtype_promotion("standard"):
+        yield nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+
+
+def test_an_nnx_model_passes(nnx_model):
+    report = check_gradients(lambda model, x: jnp.mean(model(x) ** 2), nnx_model, args=(X,))
+    assert report.verdict == "pass"
+    assert {leaf.path for leaf in report.leaves} == {"bias/value", "kernel/value"}
+
+
+def test_the_parameters_of_an_nnx_model_pass(nnx_model):
+    graph, params = nnx.split(nnx_model, nnx.Param)
+    report = check_gradients(
+        lambda p, x: jnp.mean(nnx.merge(graph, p)(x) ** 2), params, args=(X,), points=()
+    )
+    assert report.verdict == "pass"
+    assert report.coverage.size == 3 * 2 + 2
 
 
 def test_an_equinox_model_with_functions_among_its_leaves_passes():

@@ -43,6 +43,21 @@ def test_gc_07_one_entry_moves_while_the_others_stay():
 
 
 @pytest.mark.parametrize(
+    "function",
+    [lambda x: np.sum(x**2), lambda x: float(np.sum(x**2)), lambda x: x @ x if x[0] > 0 else 0.0],
+)
+def test_a_function_that_jax_cannot_trace_is_called_as_it_is(function):
+    np.testing.assert_allclose(finite_difference(function, np.array([1.0, 2.0])), [2, 4], rtol=1e-7)
+
+
+@pytest.mark.parametrize("returned", [None, jnp.ones(2), (1.0, 2.0)])
+def test_a_difference_of_anything_but_numbers_is_refused(returned):
+    words = "finite_difference: the function must return one floating-point number, but it returned"
+    with pytest.raises((TypeError, ValueError), match=words):
+        finite_difference(lambda x: returned, 1.0)
+
+
+@pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
         ([3.0, 4.0], [3.0, 4.00001], 1.0e-6),
