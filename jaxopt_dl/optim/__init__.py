@@ -26,6 +26,7 @@ from ._proximal import ProximalL1State, proximal_l1
 from ._rmsprop import CenteredRmspropState, RmspropState, rmsprop, scale_by_rmsprop
 from ._sgd import SgdState, sgd
 from ._state_size import state_size
+from ._sweep import lr_sweep
 from ._weight_decay import WeightDecayState, adamw, add_decayed_weights
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "freeze",
     "gradient_noise",
     "is_kernel",
+    "lr_sweep",
     "momentum",
     "nesterov",
     "nesterov_iterate",

@@ -16,6 +16,7 @@ from jaxopt_dl._core.types import PyTree
 
 from ._chain import as_member
 from ._check import check_params, check_updates
+from ._order import Link, check_order, link, links_of
 from ._rule import STRUCTURES
 
 WHO = "by_path"
@@ -103,9 +104,12 @@ def by_path(
         _check_patterns(owners, patterns[: len(rules)], params)
         parts = [_part(params, owners, place) for place in range(len(patterns))]
         inits = [rule.init(part) for (_, rule), part in zip(pairs, parts, strict=True)]
-        return ByPathState(tuple(inits), patterns)
+        state = ByPathState(tuple(inits), patterns)
+        check_order(WHO, state)
+        return state
 
-    return optax.GradientTransformationExtraArgs(init, _update(patterns, members))
+    links = (each for member, _ in members for each in links_of(member))
+    return optax.GradientTransformationExtraArgs(init, link(_update(patterns, members), *links))
 
 
 def freeze() -> optax.GradientTransformationExtraArgs:
@@ -211,3 +215,6 @@ def _freeze_update(updates, state, params=None, **extra):
     del extra
     check_updates("freeze", updates, params, ())
     return jax.tree.map(jnp.zeros_like, updates), state
+
+
+link(_freeze_update, Link("Frozen", "freeze", False))

@@ -1,21 +1,30 @@
 """One transformation after another."""
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import optax
 
 from jaxopt_dl._core.errors import fail
+from jaxopt_dl._core.types import PyTree
 
+from ._order import check_members, check_order, link, links_of
 from ._rule import STRUCTURES
 
 
 def chain(*transformations: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     """Apply transformations one after another, each to the updates of the one before.
 
-    Unlike `optax.chain`, the update of two chains with the same members is one function, so
-    other numbers do not compile again.
+    The order is the method, so one that cannot be meant raises. First come blocks that work on
+    gradients and directions (clipping, `scale_by_adam`, `add_decayed_weights`), then the one rule
+    with a learning rate (`sgd`, `adam`, ...), then what scales or limits its step
+    (`reduce_on_plateau`), then observers (`ema_params`). `nesterov` and `proximal_l1` decide where
+    the parameters will be: nothing may change an update after them.
+
+    Unlike `optax.chain`, the update of two chains with the same members is one function, so other
+    numbers do not compile again.
 
     Args:
       *transformations: of this library or of optax, applied from left to right.
@@ -26,6 +35,8 @@ def chain(*transformations: optax.GradientTransformation) -> optax.GradientTrans
 
     Raises:
       TypeError: if a member is not an `optax.GradientTransformation`.
+      ValueError: if members cannot stand in this order; for what an optax wrapper hides, at
+        `init`. `optax.chain` cannot check: there `describe`, `fit` and the readers of a state do.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -37,10 +48,16 @@ def chain(*transformations: optax.GradientTransformation) -> optax.GradientTrans
       [-0.3 -0.4]
     """
     members = tuple(as_member("chain", *pair) for pair in enumerate(transformations))
-    inits = [transformation.init for transformation in transformations]
-    return optax.GradientTransformationExtraArgs(
-        lambda params: tuple(init(params) for init in inits), _update(members)
-    )
+    links = [links_of(update) for update, _ in members]
+    check_members("chain", links)
+
+    def init(params: PyTree) -> tuple:
+        state = tuple(transformation.init(params) for transformation in transformations)
+        check_order("chain", state)
+        return state
+
+    update = link(_update(members), *itertools.chain.from_iterable(links))
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def as_member(who: str, place: int, transformation: Any) -> tuple[Callable, bool]:

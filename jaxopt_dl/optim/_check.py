@@ -1,6 +1,5 @@
 """Checks of what `init` and `update` are given, all at trace time."""
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,6 +8,8 @@ import numpy as np
 from jaxopt_dl._core.errors import check_floating, fail
 from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
+
+from ._chosen import marks_in
 
 
 def check_params(who: str, params: PyTree) -> None:
@@ -34,22 +35,17 @@ def check_params_given(who: str, params: PyTree | None) -> None:
         fail(who, "`params` must be given", "got None", advice)
 
 
-def check_chosen(who: str, name: str, chosen: Callable[[str], bool], params: PyTree) -> None:
-    """Check that a choice of parameters by path chooses one, where there are parameters."""
-    paths = [path for path, _ in leaves_with_paths(params)]
-    if paths and not any(chosen(path) for path in paths):
-        rule = f"`{name}` must choose at least one parameter"
-        advice = f"Pass `{name}=`, a function of these paths."
-        fail(who, rule, f"got none of: {', '.join(paths[:8])}", advice)
-
-
 def check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple) -> None:
     """Check that gradients fit the parameters, so that nothing is broadcast by accident."""
     given = _shapes(updates)
     for path, leaf in leaves_with_paths(updates):
         check_floating(who, path or "updates", leaf)
-    for name, tree in (("`params`", params), ("the state", slots[0] if slots else None)):
-        if tree is not None and (wanted := _shapes(tree)) != given:
+    remembered = _shapes(slots[0]) if slots else None
+    if slots and (marks := marks_in(slots[0])):  # they tell which leaves there are, not their shape
+        remembered = {path: given.get(path, "a leaf") for path in marks}
+    wanted_by = {"`params`": None if params is None else _shapes(params), "the state": remembered}
+    for name, wanted in wanted_by.items():
+        if wanted is not None and wanted != given:
             path = min(path for path, _ in given.items() ^ wanted.items())
             have, want = given.get(path, "nothing"), wanted.get(path, "nothing")
             came = f"got {have} at `{path}` instead of {want}"

@@ -13,9 +13,12 @@ from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
 
-from ._by_path import ByPathState, FrozenState, owner_of
-from ._inspect import is_rule_state
+from ._by_path import FrozenState
+from ._chosen import marks_in
+from ._find import is_rule_state, rule_states
 from ._numbers import value_at
+from ._order import check_order
+from ._scope import Scope, scopes, tried
 from ._state_size import state_size
 
 ROUND_COUNTS = (0, 1, 10, 100, 1000)
@@ -103,8 +106,9 @@ def describe(optimizer: optax.GradientTransformation | PyTree, params: PyTree) -
 
     Print it before a long run, to see which parameters decay, stand still or have a rate of their
     own. Given a state, such as that of a running training, the numbers are those of the next
-    update. A state does not tell which parameters `add_decayed_weights` chooses, so weight decay
-    is then listed for all it sees; given the transformation, one update is tried to find out.
+    update. A state does not tell which parameters `optax.masked` or `optax.partition` hide from a
+    rule without memory, such as `sgd`: its rate is then unknown. Given the transformation, one
+    update is tried to find out.
 
     Args:
       optimizer: a transformation, or the state of one.
@@ -114,7 +118,9 @@ def describe(optimizer: optax.GradientTransformation | PyTree, params: PyTree) -
       A `Description`. Rules of other libraries are not listed and their rate is unknown.
 
     Raises:
-      ValueError: if there are no parameters, or the state is of several runs.
+      TypeError: if `optimizer` is neither a transformation nor a state.
+      ValueError: if there are no parameters, the state is of several runs, or the members of a
+        chain cannot stand in their order.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -130,74 +136,43 @@ def describe(optimizer: optax.GradientTransformation | PyTree, params: PyTree) -
     """
     is_rule = isinstance(optimizer, optax.GradientTransformation)
     state = optimizer.init(params) if is_rule else optimizer
+    _check_state(state)
     size = state_size(state, params)
-    paths = [path for path, _ in leaves_with_paths(params)]
-    found = _rules_over(state, frozenset(paths))
-    kept = _kept_by_decay(optimizer, state, params) if is_rule else frozenset()
+    found = scopes(state, frozenset(path for path, _ in leaves_with_paths(params)))
+    if is_rule:
+        found = [tried(optimizer, state, params, scope) for scope in found]
     leaves = tuple(
-        _describe_leaf(path, np.shape(leaf), [s for s, own in found if path in own], path in kept)
+        _describe_leaf(path, np.shape(leaf), [scope for scope in found if path in scope.paths])
         for path, leaf in leaves_with_paths(params)
     )
-    return Description(leaves, _schedules([node for node, _ in found if is_rule_state(node)]), size)
+    return Description(leaves, _schedules(rule_states(state)), size)
 
 
-def _rules_over(state: PyTree, paths: frozenset[str]) -> list[tuple[Any, frozenset[str]]]:
-    """Return every rule's state with the paths of the parameters it sees."""
-    found = []
-    for node in jax.tree.leaves(state, is_leaf=_tells):
-        if isinstance(node, ByPathState):
-            for place, inner in enumerate(node.inner_states):
-                own = {path for path in paths if owner_of(path, node.patterns) == place}
-                found += _rules_over(inner, frozenset(own))
-        elif isinstance(node, FrozenState):
-            found.append((node, paths))
-        elif is_rule_state(node):
-            _check_one_run(node)
-            slots = {path for slot in node[1:-1] for path, _ in leaves_with_paths(slot)}
-            found.append((node, slots & paths or paths))
-    return found
+def _check_state(state: PyTree) -> None:
+    leaves = jax.tree.leaves(state)
+    strange = [leaf for leaf in leaves if not isinstance(leaf, jax.Array | np.ndarray)]
+    if strange:
+        rule = "`optimizer` must be a transformation, or the state of one"
+        advice = "Pass for example `adam()`; call a function of the run's length first."
+        fail("describe", rule, f"got {type(strange[0]).__name__}", advice, kind=TypeError)
+    for count in (np.shape(node.count) for node in rule_states(state)):
+        if count != ():
+            came = f"got a count of shape {count}"
+            fail("describe", "the state must be of one run", came, "Take one run out of it.")
+    check_order("describe", state)
 
 
-def _tells(node: Any) -> bool:
-    return isinstance(node, ByPathState | FrozenState) or is_rule_state(node)
-
-
-def _check_one_run(state: Any) -> None:
-    if np.shape(state.count) != ():
-        came = f"got a count of shape {np.shape(state.count)}"
-        fail("describe", "the state must be of one run", came, "Take one run out of it.")
-
-
-def _kept_by_decay(optimizer: Any, state: PyTree, params: PyTree) -> frozenset[str]:
-    """Return the parameters that move, but do not shrink at zero gradient, in one tried update."""
-    takes_extra = isinstance(optimizer, optax.GradientTransformationExtraArgs)
-    extra = {"value": jnp.zeros(())} if takes_extra else {}
-
-    @jax.jit
-    def kept(state):
-        ones = jax.tree.map(jnp.ones_like, params)
-
-        def moves(gradient: float) -> PyTree:
-            gradients = jax.tree.map(lambda leaf: jnp.full_like(leaf, gradient), params)
-            updates = optimizer.update(gradients, state, ones, **extra)[0]
-            return jax.tree.map(lambda u: jnp.any(u != 0), updates)
-
-        return jax.tree.map(lambda some, zero: some & ~zero, moves(0.5), moves(0.0))
-
-    return frozenset(path for path, yes in leaves_with_paths(kept(state)) if yes)
-
-
-def _describe_leaf(
-    path: str, shape: tuple[int, ...], rules: list[Any], kept: bool
-) -> LeafDescription:
-    numbered = [rule for rule in rules if not isinstance(rule, FrozenState)]
+def _describe_leaf(path: str, shape: tuple[int, ...], over: list[Scope]) -> LeafDescription:
+    frozen = any(isinstance(scope.state, FrozenState) for scope in over)
+    numbered = [scope for scope in over if is_rule_state(scope.state)]
+    decays = [s for s in numbered if any(marks_in(slot).get(path) for slot in s.state[1:-1])]
     return LeafDescription(
         path,
         shape,
-        tuple(_name(rule) for rule in rules),
+        tuple(_name(scope.state) for scope in over),
         _number(numbered, "learning_rate"),
-        None if kept else _number(numbered, "weight_decay"),
-        len(numbered) < len(rules),
+        _number(decays, "weight_decay"),
+        frozen,
     )
 
 
@@ -206,12 +181,13 @@ def _name(rule: Any) -> str:
     return "_".join(words).lower()
 
 
-def _number(rules: list[Any], name: str) -> float | None:
-    """Return a number of the rules over one parameter, None where there is not exactly one."""
-    held = [rule for rule in rules if name in rule.hyperparams]
-    if len(held) != 1:
+def _number(over: list[Scope], name: str) -> float | None:
+    """Return a number of the rules over one parameter, None where not exactly one is known."""
+    held = [scope for scope in over if name in scope.state.hyperparams]
+    if len(held) != 1 or not held[0].known:
         return None
-    return _shortest(value_at(name, held[0].hyperparams[name], held[0].count))
+    state = held[0].state
+    return _shortest(value_at(name, state.hyperparams[name], state.count))
 
 
 def _schedules(rules: list[Any]) -> tuple[ScheduleDescription, ...]:
@@ -234,11 +210,12 @@ def _schedule_name(schedule: Any) -> str:
 
 
 def _counts(text: str) -> list[int]:
-    """Return where to look at a schedule: at the quarters of all its lengths together."""
-    lengths = re.findall(r"steps=(\d+)|(?<=boundaries=\()(\d+)", text)
-    total = sum(int(first or second) for first, second in lengths)
+    """Return where to look at a schedule: at the quarters of its lengths, or of four periods."""
+    lengths = re.findall(r"(?<!_)steps=(\d+)|(?<=boundaries=\()(\d+)", text)
+    periods = re.findall(r"decay_steps=(\d+)", text)
+    total = sum(int(first or second) for first, second in lengths) + 4 * sum(map(int, periods))
     quarters = range(0, total + 1, max(total // 4, 1))
-    return list(quarters) if 4 <= total else list(ROUND_COUNTS)
+    return list(quarters) if 4 < total else list(ROUND_COUNTS)
 
 
 def _shortest(value: Any) -> Any:

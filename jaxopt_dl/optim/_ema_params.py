@@ -13,6 +13,7 @@ from jaxopt_dl._core.types import Array, Number, PyTree
 from ._check import check_params_given
 from ._find import states_of
 from ._numbers import cast
+from ._order import check_order
 from ._rule import rule
 
 
@@ -51,7 +52,7 @@ def ema_params(
 
     Returns:
       A transformation whose state is an `EmaParamsState`, kept in at least float32. Its update
-      needs `params`, and it must be the last member of a `chain`, where it sees the whole update.
+      needs `params`. It comes last in a chain, after everything that changes updates.
 
     Raises:
       TypeError: if `decay` is not a number, or parameters are not floating-point.
@@ -74,13 +75,8 @@ def ema_params(
       exponential window.
     """
     check_choice("ema_params", "debias", debias, (True, False))
-    block = rule("ema_params", EmaParamsState, _step, {"decay": decay}, debias=debias)
-
-    def init(params: PyTree) -> PyTree:
-        state: Any = block.init(params)
-        return state._replace(ema=jax.tree.map(_copy, params))
-
-    return optax.GradientTransformationExtraArgs(init, block.update)
+    numbers = {"decay": decay}
+    return rule("ema_params", EmaParamsState, _step, numbers, start=_copies, debias=debias)
 
 
 def averaged_params(opt_state: PyTree) -> PyTree:
@@ -94,13 +90,15 @@ def averaged_params(opt_state: PyTree) -> PyTree:
       parameters.
 
     Raises:
-      ValueError: if the state does not hold exactly one `EmaParamsState`.
+      ValueError: if the state does not hold exactly one `EmaParamsState`, or the members of a
+        chain cannot stand in their order.
 
     Examples:
       >>> import jax.numpy as jnp
       >>> print(averaged_params(ema_params().init(jnp.array([1.0, 2.0]))))
       [1. 2.]
     """
+    check_order("averaged_params", opt_state)
     found = states_of(opt_state, EmaParamsState)
     if len(found) != 1:
         advice = "Put one `ema_params` over all parameters at the end of the chain."
@@ -125,5 +123,5 @@ def _step(n, updates, slots, params, *, debias):
     return updates, [jax.tree.map(follow, slots[0], updates, params)]
 
 
-def _copy(leaf: Array) -> Array:
-    return jnp.array(leaf, wide_dtype(leaf), copy=True)
+def _copies(params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: jnp.array(leaf, wide_dtype(leaf), copy=True), params)

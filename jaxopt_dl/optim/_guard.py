@@ -12,6 +12,7 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Array, PyTree
 
 from ._chain import as_member
+from ._order import link, links_of
 from ._rule import STRUCTURES
 
 
@@ -62,7 +63,8 @@ def skip_nonfinite(
     def init(params: PyTree) -> SkipNonfiniteState:
         return SkipNonfiniteState(jnp.zeros((), jnp.int32), transformation.init(params))
 
-    return optax.GradientTransformationExtraArgs(init, _update(update, takes_extra))
+    guarded = link(_update(update, takes_extra), *links_of(update))
+    return optax.GradientTransformationExtraArgs(init, guarded)
 
 
 @functools.lru_cache(maxsize=STRUCTURES)

@@ -7,7 +7,9 @@ import jax
 from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.types import Array, Number, PyTree
 
+from ._find import is_rule_state, rule_states
 from ._numbers import check_hyperparam, stored, value_at
+from ._order import check_order
 
 
 def applied_learning_rate(opt_state: PyTree) -> Array | None:
@@ -21,6 +23,9 @@ def applied_learning_rate(opt_state: PyTree) -> Array | None:
       A scalar, or None when the rate is unknown: no rule of this library holds one (a foreign
       optimizer), or several do. It never guesses.
 
+    Raises:
+      ValueError: if the members of a chain cannot stand in their order, as in `chain`.
+
     Examples:
       >>> import jax.numpy as jnp, optax
       >>> from jaxopt_dl.optim import adam, chain, clip_by_global_norm
@@ -30,7 +35,8 @@ def applied_learning_rate(opt_state: PyTree) -> Array | None:
       >>> applied_learning_rate(optax.sgd(0.5).init(jnp.ones(3))) is None
       True
     """
-    holders = [s for s in _rule_states(opt_state) if "learning_rate" in s.hyperparams]
+    check_order("applied_learning_rate", opt_state)
+    holders = [s for s in rule_states(opt_state) if "learning_rate" in s.hyperparams]
     if len(holders) != 1:
         return None
     return value_at("learning_rate", holders[0].hyperparams["learning_rate"], holders[0].count)
@@ -61,7 +67,7 @@ def with_hyperparams(opt_state: PyTree, **numbers: Number) -> PyTree:
       >>> float(applied_learning_rate(state))
       0.25
     """
-    states = _rule_states(opt_state)
+    states = rule_states(opt_state)
     for name, value in numbers.items():
         _check_edit(name, value, states)
 
@@ -84,17 +90,6 @@ def without_hyperparams(opt_state: PyTree) -> PyTree:
         opt_state,
         is_leaf=is_rule_state,
     )
-
-
-def is_rule_state(node: Any) -> bool:
-    """Recognize a state of this library by the ends of its fields."""
-    fields = getattr(node, "_fields", ())
-    return len(fields) >= 2 and (fields[0], fields[-1]) == ("count", "hyperparams")
-
-
-def _rule_states(opt_state: PyTree) -> list[Any]:
-    nodes = jax.tree.leaves(opt_state, is_leaf=is_rule_state)
-    return [node for node in nodes if is_rule_state(node)]
 
 
 def _check_edit(name: str, value: Any, states: list[Any]) -> None:

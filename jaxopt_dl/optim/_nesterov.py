@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
-import jax
+import numpy as np
 import optax
 
 from jaxopt_dl._core.errors import fail
-from jaxopt_dl._core.trees import widen
+from jaxopt_dl._core.trees import leaves_with_paths, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._find import states_of
+from ._order import check_order
 from ._rule import descend, leafwise, rule
 
 
@@ -49,7 +50,7 @@ def nesterov(
 
     Returns:
       A transformation whose state is a `NesterovState`; `lookahead` has the shapes of the
-      parameters and is kept in at least float32. It must be the last member of a `chain`.
+      parameters and is kept in at least float32. In a chain nothing may change updates after it.
 
     Raises:
       TypeError: if a number is not a number, or parameters are not floating-point.
@@ -80,6 +81,7 @@ def nesterov_iterate(params: PyTree, opt_state: PyTree) -> PyTree:
     """Return the iterate `w` of Nesterov's rule from parameters at the look-ahead point.
 
     It is the point to evaluate and to keep at the end of a run; near a minimum the two meet.
+    Parameters that another rule moves, under `by_path` or `optax.masked`, are returned as they are.
 
     Args:
       params: parameters as `nesterov` moves them.
@@ -89,8 +91,8 @@ def nesterov_iterate(params: PyTree, opt_state: PyTree) -> PyTree:
       Arrays of the shapes and dtypes of `params`.
 
     Raises:
-      ValueError: if the state does not hold exactly one `NesterovState`, or one of other
-        parameters.
+      ValueError: if the state holds no `NesterovState`, or one of other parameters, or the members
+        of a chain cannot stand in their order.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -98,17 +100,29 @@ def nesterov_iterate(params: PyTree, opt_state: PyTree) -> PyTree:
       >>> print(nesterov_iterate(params, nesterov(0.1).init(params)))
       [1. 2.]
     """
+    check_order("nesterov_iterate", opt_state)
     found = states_of(opt_state, NesterovState)
-    if len(found) != 1 or jax.tree.structure(found[0].lookahead) != jax.tree.structure(params):
-        fail(
-            "nesterov_iterate",
-            "`opt_state` must hold one `NesterovState`, of these parameters",
-            f"found {len(found)}",
-            "Pass the state that belongs to `params`, of one `nesterov` over all of them.",
-        )
-    return jax.tree.map(
-        lambda leaf, ahead: (widen(leaf) - ahead).astype(leaf.dtype), params, found[0].lookahead
-    )
+    if not found:
+        advice = "Pass the state of an optimizer with `nesterov` in it."
+        rule = "`opt_state` must hold a `NesterovState`"
+        fail("nesterov_iterate", rule, "found none", advice)
+    # Leaves of other rules are absent from a state, so each parameter is found at most once.
+    ahead = {path: leaf for state in found for path, leaf in leaves_with_paths(state.lookahead)}
+    _check_of_these(ahead, params)
+
+    def iterate(path: str, leaf: Array) -> Array:
+        return (widen(leaf) - ahead[path]).astype(leaf.dtype) if path in ahead else leaf
+
+    return map_with_paths(iterate, params)
+
+
+def _check_of_these(ahead: dict[str, Array], params: PyTree) -> None:
+    shapes = {path: np.shape(leaf) for path, leaf in leaves_with_paths(params)}
+    for path, leaf in ahead.items():
+        if shapes.get(path) != np.shape(leaf):
+            came = f"got {shapes.get(path, 'nothing')} at `{path}` instead of {np.shape(leaf)}"
+            rule = "`params` must be those of the state"
+            fail("nesterov_iterate", rule, came, "Pass parameters and state of the same step.")
 
 
 @leafwise

@@ -13,6 +13,7 @@ from jaxopt_dl._core.types import Array, Number, PyTree
 from ._check import check_params, check_state, check_updates
 from ._find import states_of
 from ._numbers import check_hyperparam, default_float, evaluate, stored
+from ._order import Link, check_order, link
 
 WHO = "reduce_on_plateau"
 
@@ -57,11 +58,13 @@ def reduce_on_plateau(
         improved:  value < best - (atol + rtol * |best|)
         scale <- max(scale * factor, min_scale)    after `patience` evaluations without improvement
 
-    Put it at the end of a chain, `chain(adam(1e-3), reduce_on_plateau())`. The value is fed once
-    per evaluation, either to the state, `opt_state = with_evaluation(opt_state, dev_loss)`, or as
-    optax does, `update(updates, opt_state, params, value=dev_loss)`; an update without `value`
-    only scales. A value that is NaN or infinite is never an improvement. For a value that should
-    grow, such as an accuracy, feed its negative.
+    Put it after the rule whose step it scales, `chain(adam(1e-3), reduce_on_plateau())`; only for
+    `nesterov` before it, where it scales the gradient, since nothing may change an update after
+    that. The value is fed once per evaluation, either to the state,
+    `opt_state = with_evaluation(opt_state, dev_loss)`, or as optax does,
+    `update(updates, opt_state, params, value=dev_loss)`; an update without `value` only scales. A
+    value that is NaN or infinite is never an improvement. For a value that should grow, such as an
+    accuracy, feed its negative.
 
     Args:
       factor: of the scale at each reduction, in (0, 1), or a schedule.
@@ -132,7 +135,8 @@ def with_evaluation(opt_state: PyTree, value: Number) -> PyTree:
       A state of the same structure, shapes and dtypes.
 
     Raises:
-      ValueError: if the state holds no `PlateauState`, or `value` is not one number.
+      ValueError: if the state holds no `PlateauState`, `value` is not one number, or the members
+        of a chain cannot stand in their order.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -142,6 +146,7 @@ def with_evaluation(opt_state: PyTree, value: Number) -> PyTree:
       >>> print(state.scale)
       0.5
     """
+    check_order("with_evaluation", opt_state)
     if not states_of(opt_state, PlateauState):
         advice = "Put `reduce_on_plateau()` into the chain."
         rule = "`opt_state` must hold a `PlateauState`"
@@ -189,3 +194,6 @@ def _observed(who: str, state: PlateauState, value: Number) -> PlateauState:
             resting, state.resting - 1, jnp.where(reduced, n.cooldown.astype(jnp.int32), 0)
         ),
     )
+
+
+link(_update, Link("Plateau", WHO, False))

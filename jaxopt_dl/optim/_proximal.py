@@ -5,27 +5,28 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxopt_dl._core.errors import check_callable
 from jaxopt_dl._core.numerics import shrink
 from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
-from ._check import check_chosen, check_params_given
+from ._check import check_params_given
+from ._chosen import choosing, marks_in
 from ._numbers import cast
 from ._rule import descend, rule
 
 
 class ProximalL1State(NamedTuple):
-    """State of `proximal_l1`: a counter and the numbers, nothing per parameter.
+    """State of `proximal_l1`: a counter, which parameters it thresholds, and the numbers.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> state = proximal_l1(0.5, lambd=0.25).init({"kernel": jnp.ones(3)})
-      >>> print(state.count, state.hyperparams["lambd"])
-      0 0.25
+      >>> state = proximal_l1(0.5, lambd=0.25).init({"kernel": jnp.ones(3), "bias": jnp.ones(3)})
+      >>> print(state.count, state.thresholded, state.hyperparams["lambd"])
+      0 {'bias': Mark(chosen=False), 'kernel': Mark(chosen=True)} 0.25
     """
 
     count: Array
+    thresholded: PyTree
     hyperparams: dict[str, Any]
 
 
@@ -39,7 +40,7 @@ def proximal_l1(
 
     It minimizes `loss + lambd * sum(|w|)` where `g` is the gradient of the loss *alone*. A
     subgradient step with the penalty in the loss jumps over zero and almost never lands on it;
-    this one makes unneeded weights exactly zero. It takes the place of `sgd` at the end of a
+    this one makes unneeded weights exactly zero. It takes the place of `sgd` in a
     chain, so `chain(scale_by_momentum(), proximal_l1(...))` works too. The shrinking alone is
     `losses.soft_threshold`.
 
@@ -51,8 +52,8 @@ def proximal_l1(
         whose path ends in `kernel`. The others take plain gradient steps.
 
     Returns:
-      A transformation whose state is a `ProximalL1State`; its update needs `params`, and it must
-      be the last member of a `chain`.
+      A transformation whose state is a `ProximalL1State`; its update needs `params`. In a chain
+      nothing may change updates after it.
 
     Raises:
       TypeError: if a number is not a number, or parameters are not floating-point.
@@ -70,24 +71,19 @@ def proximal_l1(
     References:
       Parikh and Boyd, "Proximal Algorithms", 2014, sections 4.2 and 6.5.2.
     """
-    check_callable("proximal_l1", "thresholded", thresholded)
-    numbers = {"learning_rate": learning_rate, "lambd": lambd}
-    plain = rule("proximal_l1", ProximalL1State, _step, numbers, thresholded=thresholded)
-
-    def init(params: PyTree) -> PyTree:
-        check_chosen("proximal_l1", "thresholded", thresholded, params)
-        return plain.init(params)
-
-    return optax.GradientTransformationExtraArgs(init, plain.update)
+    who, numbers = "proximal_l1", {"learning_rate": learning_rate, "lambd": lambd}
+    start = choosing(who, "thresholded", thresholded)
+    return rule(who, ProximalL1State, _step, numbers, start=start)
 
 
-def _step(n, updates, slots, params, *, thresholded):
+def _step(n, updates, slots, params):
     check_params_given("proximal_l1", params)
+    thresholded = marks_in(slots[0])
 
     def move(path: str, gradient: Array, param: Array) -> Array:
         numbers = cast(n, widen(gradient).dtype)
         step = descend(numbers, widen(gradient))
-        if not thresholded(path):
+        if not thresholded[path]:
             return step
         old = param.astype(step.dtype)
         return shrink(old + step, numbers.learning_rate * numbers.lambd) - old

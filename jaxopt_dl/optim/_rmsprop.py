@@ -9,7 +9,7 @@ from jaxopt_dl._core.errors import check_choice, fail
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._moments import average, debias, root
-from ._rule import descend, leafwise, rule
+from ._rule import descend, leafwise, rule, zeros
 
 
 class RmspropState(NamedTuple):
@@ -145,11 +145,12 @@ def scale_by_rmsprop(
 def _rmsprop(
     who: str, numbers: dict[str, Number], eps_in_sqrt: bool, bias_correction: bool, centered: bool
 ):
-    switches = {"eps_in_sqrt": eps_in_sqrt, "bias_correction": bias_correction}
-    for name, switch in (*switches.items(), ("centered", centered)):
-        check_choice(who, name, switch, (True, False))
+    check_choice(who, "eps_in_sqrt", eps_in_sqrt, (True, False))
+    check_choice(who, "bias_correction", bias_correction, (True, False))
+    check_choice(who, "centered", centered, (True, False))
     if not centered:
-        return rule(who, RmspropState, _step, numbers, **switches)
+        options = {"eps_in_sqrt": eps_in_sqrt, "bias_correction": bias_correction}
+        return rule(who, RmspropState, _step, numbers, start=zeros, **options)
     if bias_correction:
         advice = "Drop one: the corrected spread of a first gradient is zero."
         fail(who, "`centered` and `bias_correction` exclude each other", "got both", advice)

@@ -19,23 +19,35 @@ from jaxopt_dl._core.types import Array, PyTree
 
 from ._check import check_params, check_state, check_updates
 from ._numbers import cast, check_hyperparam, evaluate, stored
+from ._order import Link, kind_of, link
 
 STRUCTURES = 512
 """How many structures keep their update; an evicted one would only compile again."""
 
 
+def zeros(params: PyTree) -> PyTree:
+    """Return one array of zeros per parameter, in at least float32."""
+    return jax.tree.map(lambda leaf: jnp.zeros(np.shape(leaf), wide_dtype(leaf)), params)
+
+
 def rule(
-    who: str, state_type: type, step: Callable, numbers: dict[str, Any], **options: Any
+    who: str,
+    state_type: type,
+    step: Callable,
+    numbers: dict[str, Any],
+    *,
+    start: Callable[[PyTree], Any] = zeros,
+    **options: Any,
 ) -> optax.GradientTransformationExtraArgs:
     """Make a transformation out of a state type, a step and its numbers.
 
     Args:
       who: the public name, for messages.
-      state_type: a NamedTuple with the fields `count`, one field per slot, `hyperparams`. Slots
-        start at zero, one array per parameter, in at least float32.
+      state_type: a NamedTuple with the fields `count`, one field per slot, `hyperparams`.
       step: `step(numbers, updates, slots, params, **options) -> (updates, slots)`, a function at
         the top of its module; `leafwise` makes one out of a formula for one leaf.
       numbers: name -> number or schedule, each name in the table of ranges.
+      start: `start(params)` returns what a slot holds before the first update.
       options: what changes the formula itself, hashable.
     """
     for name, value in numbers.items():
@@ -45,11 +57,13 @@ def rule(
         check_params(who, params)
         return state_type(
             jnp.zeros((), jnp.int32),
-            *(jax.tree.map(_zeros, params) for _ in state_type._fields[1:-1]),
+            *(start(params) for _ in state_type._fields[1:-1]),
             {name: stored(value) for name, value in numbers.items()},
         )
 
-    return optax.GradientTransformationExtraArgs(init, _update(state_type, step, **options))
+    update = _update(who, state_type, step, **options)
+    link(update, Link(kind_of(state_type), who, "learning_rate" in numbers))
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def leafwise(formula: Callable) -> Callable:
@@ -83,9 +97,7 @@ def descend(n: Any, direction: Array) -> Array:
 
 
 @functools.lru_cache(maxsize=STRUCTURES)
-def _update(state_type: type, step: Callable, **options: Any) -> Callable:
-    who = state_type.__name__.removesuffix("State").lower()
-
+def _update(who: str, state_type: type, step: Callable, **options: Any) -> Callable:
     def update(updates, state, params=None, **extra):
         del extra
         check_state(who, state, state_type)
@@ -98,7 +110,3 @@ def _update(state_type: type, step: Callable, **options: Any) -> Callable:
         return changed, state_type(count, *slots, state.hyperparams)
 
     return update
-
-
-def _zeros(leaf: Array) -> Array:
-    return jnp.zeros(np.shape(leaf), wide_dtype(leaf))

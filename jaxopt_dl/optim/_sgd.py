@@ -28,7 +28,9 @@ def sgd(learning_rate: Number) -> optax.GradientTransformationExtraArgs:
 
         w <- w - learning_rate * g
 
-    After blocks such as `scale_by_adam` in a `chain` it applies the learning rate and the sign.
+    After blocks such as `scale_by_adam` in a `chain` it applies the learning rate and the sign. It
+    keeps nothing per parameter, so only an update that is given `params` can see that a gradient
+    has another shape, such as `(3, 1)` for `(3,)`: call `update(gradients, state, params)`.
 
     Args:
       learning_rate: step size, at least 0, or a schedule.

@@ -5,29 +5,30 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxopt_dl._core.errors import check_callable
 from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._adam import scale_by_adam
 from ._chain import chain
-from ._check import check_chosen, check_params_given
+from ._check import check_params_given
+from ._chosen import choosing, marks_in
 from ._numbers import cast
 from ._rule import rule
 from ._sgd import sgd
 
 
 class WeightDecayState(NamedTuple):
-    """State of `add_decayed_weights`: a counter and the strength.
+    """State of `add_decayed_weights`: a counter, which parameters decay, and the strength.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> state = add_decayed_weights(0.25).init({"kernel": jnp.ones(3)})
-      >>> print(state.count, state.hyperparams["weight_decay"])
-      0 0.25
+      >>> state = add_decayed_weights(0.25).init({"kernel": jnp.ones(3), "bias": jnp.ones(3)})
+      >>> print(state.count, state.decayed, state.hyperparams["weight_decay"])
+      0 {'bias': Mark(chosen=False), 'kernel': Mark(chosen=True)} 0.25
     """
 
     count: Array
+    decayed: PyTree
     hyperparams: dict[str, Any]
 
 
@@ -115,21 +116,16 @@ def adamw(
 
 
 def _add_decayed_weights(who: str, weight_decay: Number, decayed: Callable[[str], bool]):
-    check_callable(who, "decayed", decayed)
-    block = rule(who, WeightDecayState, _step, {"weight_decay": weight_decay}, decayed=decayed)
-
-    def init(params: PyTree) -> PyTree:
-        check_chosen(who, "decayed", decayed, params)
-        return block.init(params)
-
-    return optax.GradientTransformationExtraArgs(init, block.update)
+    start = choosing(who, "decayed", decayed)
+    return rule(who, WeightDecayState, _step, {"weight_decay": weight_decay}, start=start)
 
 
-def _step(n, updates, slots, params, *, decayed):
+def _step(n, updates, slots, params):
     check_params_given("add_decayed_weights", params)
+    decayed = marks_in(slots[0])
 
     def add(path: str, update: Array, param: Array) -> Array:
-        if not decayed(path):
+        if not decayed[path]:
             return update
         strength = cast(n, widen(update).dtype).weight_decay
         return widen(update) + strength * param.astype(strength.dtype)

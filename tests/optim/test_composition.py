@@ -24,6 +24,43 @@ def test_chains_of_the_same_members_share_their_update():
     assert make(0.1).update is make(0.2).update
 
 
+def decaying(suffix):
+    return optim.adamw(0.1, decayed=lambda path: path.endswith(suffix))
+
+
+def thresholding(suffix):
+    return optim.proximal_l1(0.1, lambd=0.1, thresholded=lambda path: path.endswith(suffix))
+
+
+@pytest.mark.parametrize("make", [decaying, thresholding])
+def test_a_choice_written_inline_does_not_trace_anew(make):
+    traces = []
+
+    @jax.jit
+    def step(state):
+        traces.append(None)
+        return make("kernel").update(W, state, W)
+
+    for _ in range(5):
+        step(make("kernel").init(W))
+    assert len(traces) == 1
+    step(make("bias").init(W))
+    assert len(traces) == 2
+
+
+@pytest.mark.parametrize("make", [decaying, thresholding])
+def test_the_choice_is_that_of_the_state(make):
+    zero = jax.tree.map(jnp.zeros_like, W)
+    updates, _ = make("kernel").update(zero, make("bias").init(W), W)
+    assert np.any(updates["00_dense"]["bias"]) and not np.any(updates["00_dense"]["kernel"])
+
+
+def test_a_choice_of_other_parameters_raises():
+    block, other = optim.add_decayed_weights(0.1), {"01_dense": W["00_dense"]}
+    with pytest.raises(ValueError, match="of the state, got "):
+        block.update(W, block.init(other), W)
+
+
 def test_chains_of_other_members_do_not():
     first = optim.chain(optim.clip_by_value(1.0), optim.sgd(0.1))
     assert first.update is not optim.chain(optim.sgd(0.1), optim.clip_by_value(1.0)).update

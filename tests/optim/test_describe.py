@@ -79,6 +79,54 @@ def test_masked_parameters_are_not_listed_under_a_rule_with_memory():
     assert leaf_of(described, "head/bias").rules == ("momentum",)
 
 
+HIDING = {
+    "masked": lambda rule: optax.masked(rule, {"body": False, "head": True}),
+    "partition": lambda rule: optax.partition(
+        {"one": rule, "two": optax.set_to_zero()}, {"body": "two", "head": "one"}
+    ),
+}
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+def test_parameters_hidden_from_a_rule_without_memory_do_not_have_its_rate(hide):
+    described = optim.describe(hide(optim.sgd(0.1)), W)
+    assert leaf_of(described, "head/bias")[2:4] == (("sgd",), 0.1)
+    assert leaf_of(described, "body/bias")[2:4] == ((), None)
+
+
+@pytest.mark.parametrize("hide", HIDING.values(), ids=HIDING)
+def test_from_a_state_such_a_rate_is_unknown_rather_than_guessed(hide):
+    described = optim.describe(hide(optim.sgd(0.1)).init(W), W)
+    assert {leaf.learning_rate for leaf in described.leaves} == {None}
+
+
+def test_each_group_of_a_partition_has_its_own_rate():
+    rules = {"one": optim.sgd(0.1), "two": optim.sgd(schedules.linear(0.2, 0.0, steps=8))}
+    described = optim.describe(optax.partition(rules, {"body": "one", "head": "two"}), W)
+    assert [leaf.learning_rate for leaf in described.leaves] == [0.1, 0.1, 0.2, 0.2]
+
+
+@pytest.mark.parametrize("of_state", [False, True])
+def test_decay_behind_accumulation_is_that_of_the_kernels(of_state):
+    rule = optax.MultiSteps(optim.adamw(0.1), 4).gradient_transformation()
+    described = optim.describe(rule.init(W) if of_state else rule, W)
+    assert [leaf.weight_decay for leaf in described.leaves] == [None, 1e-4, None, 1e-4]
+
+
+def test_a_decay_is_shown_over_its_periods():
+    rate = schedules.exponential(0.5, 0.5, decay_steps=30, staircase=True)
+    (schedule,) = optim.describe(optim.sgd(rate), W).schedules
+    assert list(schedule.values.items())[:3] == [(0, 0.5), (30, 0.25), (60, 0.125)]
+
+
+@pytest.mark.parametrize(
+    "other", [0.1, lambda run: optim.sgd(0.1), optax.MultiSteps(optax.sgd(0.1), 2)]
+)
+def test_what_is_no_optimizer_raises(other):
+    with pytest.raises(TypeError, match="describe: `optimizer` must be a transformation, or"):
+        optim.describe(other, W)
+
+
 def test_the_text_is_an_aligned_table():
     lines = str(optim.describe(optim.momentum(0.1), W)).splitlines()
     assert lines[0].split("  ")[0] == "path"

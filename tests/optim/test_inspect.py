@@ -144,8 +144,39 @@ def test_an_integer_rate_is_stored_like_a_float_one():
 
 
 def test_nesterov_iterate_raises_without_its_state():
-    with pytest.raises(ValueError, match="must hold one `NesterovState`.* found 0"):
+    with pytest.raises(ValueError, match="must hold a `NesterovState`, found none"):
         optim.nesterov_iterate(W, optim.sgd(0.1).init(W))
+
+
+@pytest.mark.parametrize("other", [{"a": W["a"]}, {**W, "b": jnp.ones(3)}])
+def test_nesterov_iterate_raises_with_other_parameters(other):
+    with pytest.raises(ValueError, match=r"must be those of the state, got .* at `b` instead"):
+        optim.nesterov_iterate(other, optim.nesterov(0.1).init(W))
+
+
+PARTIAL = {
+    "by_path": lambda rule: optim.by_path({"a": rule}, default=optim.sgd(0.1)),
+    "masked": lambda rule: optax.masked(rule, {"a": True, "b": False}),
+    "partition": lambda rule: optax.partition({"one": rule, "two": optim.sgd(0.1)}, LABELS),
+}
+
+
+@pytest.mark.parametrize("wrap", PARTIAL.values(), ids=PARTIAL)
+def test_nesterov_iterate_leaves_parameters_of_other_rules_as_they_are(wrap):
+    rule, alone = wrap(optim.nesterov(0.1)), optim.nesterov(0.1)
+    _, state = rule.update(W, rule.init(W), W)
+    _, expected = alone.update(W, alone.init(W), W)
+    iterate = optim.nesterov_iterate(W, state)
+    np.testing.assert_array_equal(iterate["a"], W["a"] - expected.lookahead["a"])
+    assert iterate["b"] is W["b"]
+
+
+def test_nesterov_iterate_puts_several_rules_together():
+    rule = optim.by_path({"a": optim.nesterov(0.1), "b": optim.nesterov(0.2, decay=0.5)})
+    updates, state = rule.update(W, rule.init(W), W)
+    iterate = optim.nesterov_iterate(optax.apply_updates(W, updates), state)
+    np.testing.assert_allclose(iterate["a"], W["a"] * 0.9, rtol=1e-6)
+    np.testing.assert_allclose(iterate["b"], W["b"] * 0.8, rtol=1e-6)
 
 
 def test_nesterov_iterate_keeps_half_precision():
