@@ -145,6 +145,8 @@ def _check(
         return _summary.refuse(subject.problem.slices, cause, remarks)
     findings = [look(subject, witnesses, "given", start, random, components)]
     for name, point in _further(subject, findings[0], points, random).items():
+        if findings[-1].failed:
+            break
         if _worth_a_look(subject, witnesses, point):
             findings.append(look(subject, witnesses, name, point, random, None))
     if points is not None:

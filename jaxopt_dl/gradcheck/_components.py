@@ -1,24 +1,27 @@
-"""Which entries differences are taken for, and random directions for all the others."""
+"""Differences of single entries: for which they are taken, and how thoroughly."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from . import _differences
-from ._differences import Slopes
+from . import _differences, _verdict
+from ._differences import Ladder
 from ._evaluate import Evaluator
 from ._slices import Slice
+from ._verdict import Opinions
 
 ALL_BELOW = 4096
 """Up to this many parameters every entry is differenced."""
 WORK = 4e9
 """Above, float64 numbers that may be written while differencing."""
 RUNGS = 2 * len(_differences.FIRST)
-DIRECTIONS = 2
-SPLIT = 8
-WIDEST = 256
-"""Ranges that bisection follows at once; more would mean that nearly everything is wrong."""
-AGREEMENT = 1e-8
+PER_LEAF = 4
+"""Of every leaf at least so many entries."""
+PROBED = 64
+"""Where more entries than these are surely wrong, these answer for the others."""
+LARGE = -2
+"""Exponent of the first step that leaves the neighborhood of a point."""
 
 
 class Base(NamedTuple):
@@ -35,6 +38,11 @@ class Base(NamedTuple):
     unit: np.ndarray
     value: float
     noise: float
+
+
+def affordable(width: int) -> int:
+    """Return how many slopes can be taken where one evaluation writes `width` numbers."""
+    return int(WORK / (width * RUNGS))
 
 
 def choose(
@@ -60,7 +68,7 @@ def choose(
     if isinstance(components, int):
         wanted = components
     elif components == "auto" and size > ALL_BELOW:
-        wanted = int(np.clip(WORK / (width * RUNGS), 8 * len(slices), ALL_BELOW))
+        wanted = int(np.clip(affordable(width), PER_LEAF * len(slices), ALL_BELOW))
     if wanted >= size:
         return np.arange(size)
     share = max(wanted // len(slices), 1)
@@ -74,92 +82,76 @@ def choose(
     return np.sort(np.concatenate(chosen))
 
 
-def search_directions(
-    evaluator: Evaluator,
-    base: Base,
-    gradient: np.ndarray,
-    rounding: np.ndarray,
-    slices: tuple[Slice, ...],
-    random: np.random.Generator,
-) -> tuple[int, np.ndarray]:
-    """Compare random directions, each within one leaf, and bisect those that disagree.
+def some_of_each(positions: np.ndarray, slices: Sequence[Slice], count: int) -> np.ndarray:
+    """Choose about `count` of some positions, those of every leaf that come first."""
+    leaf = np.searchsorted([piece.stop for piece in slices], positions, side="right")
+    order = np.argsort(leaf, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size) - np.searchsorted(leaf[order], leaf[order])
+    return positions[rank < max(count // max(np.unique(leaf).size, 1), 1)]
 
-    Returns:
-      How many directions were compared, and the positions of single entries that disagree.
+
+def difference(
+    evaluator: Evaluator,
+    known: Opinions,
+    base: Base,
+    positions: np.ndarray,
+    slices: Sequence[Slice],
+    *,
+    near: bool,
+) -> None:
+    """Take differences at some positions, with more rungs where the first leave doubt.
+
+    Args:
+      evaluator: values of the function.
+      known: where to write the slopes, and whom to doubt.
+      base: the point.
+      positions: sorted entries of the flat vector.
+      slices: the leaves.
+      near: take no large steps, because a loop might not end far away.
     """
-    low = np.array([piece.start for piece in slices])
-    high = np.array([piece.stop for piece in slices])
-    found: set[int] = set()
-    for _ in range(DIRECTIONS):
-        signs = random.choice([-1.0, 1.0], base.point.shape)
-        signed = base._replace(unit=base.unit * signs)
-        found.update(_bisect(evaluator, signed, gradient, rounding, low, high))
-    return DIRECTIONS * len(slices), np.array(sorted(found), int)
+    if positions.size == 0:
+        return
+    start = _differences.Ladder(*np.empty((3, 0, positions.size)))
+    ladder = _extended(evaluator, known, base, positions, start, _differences.FIRST)
+    sure = _verdict.surely_wrong(known, positions)
+    probe = some_of_each(positions[sure], slices, PROBED)
+    _climb_on(evaluator, known, base, probe, ladder.of(np.isin(positions, probe)), near)
+    rest = ~np.isin(positions, probe)
+    if np.all(_verdict.surely_wrong(known, probe)):
+        rest &= ~sure
+    _climb_on(evaluator, known, base, positions[rest], ladder.of(rest), near)
 
 
-def _bisect(
+def _climb_on(
     evaluator: Evaluator,
+    known: Opinions,
     base: Base,
-    gradient: np.ndarray,
-    rounding: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> list[int]:
-    """Follow disagreement down to single entries: group testing with masks."""
-    found: list[int] = []
-    while low.size:
-        bad = _disagrees(evaluator, base, gradient, rounding, low, high)
-        single = bad & (high - low == 1)
-        found += [int(i) for i in low[single]]
-        low, high = _split(low[bad & ~single], high[bad & ~single])
-        low, high = low[:WIDEST], high[:WIDEST]
-    return found
+    positions: np.ndarray,
+    ladder: Ladder,
+    near: bool,
+) -> None:
+    """Add rungs for as long as there is doubt."""
+    for exponents in _differences.FURTHER:
+        left = _verdict.unsettled(known, positions)
+        if left.size == 0:
+            return
+        allowed = tuple(e for e in exponents if e < LARGE or not near)
+        ladder = ladder.of(np.isin(positions, left))
+        positions = left
+        ladder = _extended(evaluator, known, base, positions, ladder, allowed)
 
 
-def _disagrees(
+def _extended(
     evaluator: Evaluator,
+    known: Opinions,
     base: Base,
-    gradient: np.ndarray,
-    rounding: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> np.ndarray:
-    """Whether the gradient along each range leaves the error bar of the differences."""
-    ladder = _differences.climb(evaluator, base.point, base.unit, low, high, _differences.FIRST)
-    slopes = _differences.slopes(ladder, base.value, base.noise)
-    along = [gradient[a:b] * base.unit[a:b] for a, b in zip(low, high, strict=True)]
-    doubt = [np.sum(rounding[a:b] * np.abs(base.unit[a:b])) for a, b in zip(low, high, strict=True)]
-    expected = np.array([np.sum(part) for part in along])
-    room = np.array(doubt) + AGREEMENT * np.array([np.linalg.norm(part) for part in along])
-    return _apart(_per_step(slopes, base, low, high), expected, room)
-
-
-def _per_step(slopes: Slopes, base: Base, low: np.ndarray, high: np.ndarray) -> Slopes:
-    """Slopes of single entries are per parameter; make all of them per unit step."""
-    factor = np.where(high - low == 1, base.unit[low], 1.0)
-    size = np.abs(factor)
-    return Slopes(
-        slopes.slope * factor,
-        slopes.bar * size,
-        slopes.left * factor,
-        slopes.right * factor,
-        slopes.kinked,
-    )
-
-
-def _apart(slopes: Slopes, expected: np.ndarray, room: np.ndarray) -> np.ndarray:
-    away = np.abs(slopes.slope - expected) > slopes.bar + room
-    low = np.minimum(slopes.left, slopes.right) - slopes.bar - room
-    high = np.maximum(slopes.left, slopes.right) + slopes.bar + room
-    inside = slopes.kinked & (low <= expected) & (expected <= high)
-    return away & ~inside
-
-
-def _split(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pieces = [
-        np.unique(np.linspace(a, b, SPLIT + 1).round().astype(int))
-        for a, b in zip(low, high, strict=True)
-    ]
-    starts = [piece[:-1] for piece in pieces] or [np.array([], int)]
-    stops = [piece[1:] for piece in pieces] or [np.array([], int)]
-    return np.concatenate(starts), np.concatenate(stops)
+    positions: np.ndarray,
+    ladder: Ladder,
+    exponents: tuple[int, ...],
+) -> Ladder:
+    """Add rungs to a ladder and write down what it says then."""
+    more = _differences.climb(evaluator, base.point, base.unit, positions, positions + 1, exponents)
+    ladder = ladder.merged(more)
+    known.record(positions, _differences.slopes(ladder, base.value, base.noise))
+    return ladder

@@ -1,12 +1,11 @@
 """Looks at one point: asks every opinion about every entry and judges."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from . import _components, _differences, _noise, _rounding, _verdict
-from ._components import Base
+from . import _components, _directions, _noise, _rounding, _verdict
+from ._components import Base, difference
 from ._evaluate import Evaluator
 from ._subject import Gradient, Subject
 from ._units import units
@@ -14,10 +13,10 @@ from ._verdict import FAIL, PASS, Opinions
 
 CONFIRMED = 64
 """Of the entries that only the stripped program accuses, so many are differenced as well."""
+ROUNDS = 2
+"""Random directions per leaf; the second, without what the first has found."""
 ELSEWHERE = 10.0
 """Factor on the error bars at further points: a bug that shows only there is not that small."""
-LARGE = -2
-"""Exponent of the first step that leaves the neighborhood of a point."""
 
 
 class Witnesses(NamedTuple):
@@ -46,6 +45,7 @@ class Finding(NamedTuple):
       status: of every entry, `(size,)`.
       differenced: positions that were compared one by one.
       directions: how many random directions were compared.
+      unexplained: numbers of the leaves in which more entries than those listed are wrong.
       unstripped: why there is no opinion without rules; empty if there is one.
     """
 
@@ -55,6 +55,7 @@ class Finding(NamedTuple):
     status: np.ndarray
     differenced: np.ndarray
     directions: int
+    unexplained: tuple[int, ...]
     unstripped: str
 
     @property
@@ -91,56 +92,50 @@ def look(
     unstripped = _ask_stripped(witnesses, known, base, random, roundoff)
     suspects = _suspects(known)
     slices = subject.problem.slices
-    chosen = suspects[:CONFIRMED]
+    chosen = _components.some_of_each(suspects, slices, CONFIRMED)
     if components is not None:
         sample = _components.choose(slices, g, witnesses.width, components, random)
         chosen = np.union1d(sample, chosen)
     elif not np.any(np.isfinite(known.stripped)):
         chosen = _components.choose(slices, g, witnesses.width, 8 * len(slices), random)
     chosen = chosen.astype(int)
-    difference(witnesses.evaluator, known, base, chosen, near=subject.paths.loops)
-    directions = 0
-    if components is not None and chosen.size < g.size and np.all(np.isfinite(g)):
-        directions, extra = _components.search_directions(
-            witnesses.evaluator, base, g, rounding, slices, random
-        )
-        extra = np.setdiff1d(extra, chosen)
-        difference(witnesses.evaluator, known, base, extra, near=subject.paths.loops)
-        chosen = np.union1d(chosen, extra)
+    difference(witnesses.evaluator, known, base, chosen, slices, near=subject.paths.loops)
+    directions, unexplained = 0, ()
+    if components is not None and chosen.size < g.size:
+        directions = ROUNDS * len(slices)
+        chosen, unexplained = _search(subject, witnesses, known, base, chosen, random)
     if components is None:
         known.bar[:] *= ELSEWHERE
     status = _verdict.judge(known)
-    _acquit(subject, known, status, np.setdiff1d(suspects, chosen), chosen)
-    return Finding(name, base, known, status, chosen, directions, unstripped)
+    _acquit(subject, known, status, suspects, chosen)
+    return Finding(name, base, known, status, chosen, directions, unexplained, unstripped)
 
 
-def difference(
-    evaluator: Evaluator, known: Opinions, base: Base, positions: np.ndarray, *, near: bool
-) -> None:
-    """Take differences at some positions, with more rungs where the first leave doubt.
+def _search(
+    subject: Subject,
+    witnesses: Witnesses,
+    known: Opinions,
+    base: Base,
+    chosen: np.ndarray,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Look for further wrong entries along random directions.
 
-    Args:
-      evaluator: values of the function.
-      known: where to write the slopes, and whom to doubt.
-      base: the point.
-      positions: sorted entries of the flat vector.
-      near: take no large steps, because a loop might not end far away.
+    Returns:
+      All positions that were differenced, and the leaves in which there is more to be found.
     """
-    if positions.size == 0:
-        return
-    climb: Callable = _differences.climb
-    point, unit = base.point, base.unit
-    ladder = climb(evaluator, point, unit, positions, positions + 1, _differences.FIRST)
-    known.record(positions, _differences.slopes(ladder, base.value, base.noise))
-    for exponents in _differences.FURTHER:
-        left = _verdict.unsettled(known, positions)
-        if left.size == 0:
-            return
-        allowed = tuple(e for e in exponents if e < LARGE or not near)
-        more = climb(evaluator, point, unit, left, left + 1, allowed)
-        ladder = ladder.of(np.isin(positions, left)).merged(more)
-        positions = left
-        known.record(positions, _differences.slopes(ladder, base.value, base.noise))
+    slices = subject.problem.slices
+    affordable = _components.affordable(witnesses.width)
+    search = None
+    for _ in range(ROUNDS):
+        search = _directions.search(witnesses.evaluator, known, base, slices, affordable, random)
+        extra = np.setdiff1d(search.entries, chosen)
+        difference(witnesses.evaluator, known, base, extra, slices, near=subject.paths.loops)
+        chosen = np.union1d(chosen, extra)
+    assert search is not None
+    for piece, vouched in zip(slices, search.explained & search.sharp, strict=True):
+        known.vouched[piece.start : piece.stop] = vouched
+    return chosen, tuple(int(leaf) for leaf in np.flatnonzero(~search.explained))
 
 
 def _base(
@@ -198,13 +193,15 @@ def _acquit(
     subject: Subject,
     known: Opinions,
     status: np.ndarray,
-    accused: np.ndarray,
+    suspects: np.ndarray,
     differenced: np.ndarray,
 ) -> None:
     """Drop accusations of the stripped program in leaves where differences refuted them."""
-    tested = differenced[~_verdict.agrees(known, known.stripped)[differenced]]
+    seen, accused = np.zeros((2, status.size), bool)
+    seen[differenced], accused[suspects] = True, True
+    accused &= ~seen & np.isfinite(known.gradient)
+    tested = seen & ~_verdict.agrees(known, known.stripped)
     for piece in subject.problem.slices:
-        here = tested[(tested >= piece.start) & (tested < piece.stop)]
-        if here.size and np.all(status[here] == PASS):
-            others = accused[(accused >= piece.start) & (accused < piece.stop)]
-            status[others[np.isfinite(known.gradient[others])]] = PASS
+        here = slice(piece.start, piece.stop)
+        if np.any(tested[here]) and np.all(status[here][tested[here]] == PASS):
+            status[here][accused[here]] = PASS

@@ -33,6 +33,13 @@ class Slice(NamedTuple):
         """Turn a position in the flat vector into an index of the leaf."""
         return tuple(int(i) for i in np.unravel_index(position - self.start, self.shape))
 
+    def indices(self, positions: np.ndarray) -> tuple[tuple[int, ...], ...]:
+        """The same for many positions at once."""
+        if not self.shape:
+            return ((),) * positions.size
+        columns = np.unravel_index(positions - self.start, self.shape)
+        return tuple(zip(*(column.tolist() for column in columns), strict=True))
+
     def entry(self, position: int) -> str:
         """Write one entry as `path[i, j]`."""
         return entry_name(self.path, self.index(position))

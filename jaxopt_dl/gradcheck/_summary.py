@@ -42,8 +42,11 @@ def summarize(
       remarks: further notes.
     """
     guilty = {path for cause in causes if not cause.allowed for path in cause.leaves}
-    leaves = tuple(_leaf(piece, shown, piece.path in guilty) for piece in subject.problem.slices)
     known = shown.known
+    best = _verdict.reference(known)
+    leaves = tuple(
+        _leaf(piece, shown, best, piece.path in guilty) for piece in subject.problem.slices
+    )
     given = findings[0]
     compared = np.isfinite(given.known.stripped)
     coverage = Coverage(
@@ -56,7 +59,7 @@ def summarize(
     )
     return GradientReport(
         _verdict_of(leaves, causes),
-        norm_ratio(known.gradient, _verdict.reference(known)),
+        norm_ratio(known.gradient, best),
         leaves,
         tuple(causes),
         coverage,
@@ -86,11 +89,10 @@ def _verdict_of(leaves: Sequence[LeafReport], causes: Sequence[Cause]) -> str:
     return "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
-def _leaf(piece: Slice, finding: Finding, guilty: bool) -> LeafReport:
+def _leaf(piece: Slice, finding: Finding, best: np.ndarray, guilty: bool) -> LeafReport:
     known, status = finding.known, finding.status
     here = np.arange(piece.start, piece.stop)
     wrong = here[status[here] == FAIL]
-    best = _verdict.reference(known)
     unresolved = bool(np.any(status[here] == UNRESOLVED))
     return LeafReport(
         piece.path,
@@ -98,9 +100,9 @@ def _leaf(piece: Slice, finding: Finding, guilty: bool) -> LeafReport:
         "fail" if wrong.size or guilty else "inconclusive" if unresolved else "pass",
         norm_ratio(known.gradient[here], best[here]),
         int(np.sum((finding.differenced >= piece.start) & (finding.differenced < piece.stop))),
-        tuple(piece.index(i) for i in wrong),
+        piece.indices(wrong),
         tuple(_component(piece, finding, i) for i in _worst(finding, best, here)),
-        tuple(piece.index(i) for i in here[status[here] == KINK]),
+        piece.indices(here[status[here] == KINK]),
     )
 
 
@@ -128,7 +130,8 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
     promoted = describe_promotion(subject.problem)
     if promoted:
         notes.append(promoted)
-    notes += _kink_note(subject, finding) + _integer_note(subject) + _unused_note(subject)
+    notes += _kink_note(subject, finding) + _unlisted_note(subject, finding)
+    notes += _integer_note(subject) + _unused_note(subject)
     known = finding.known
     differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
     differs &= ~_verdict.agrees(known, known.stripped) & ~np.isfinite(known.permitted)
@@ -176,3 +179,15 @@ def _unused_note(subject: Subject) -> list[str]:
     slices = subject.problem.slices
     unused = [leaf_name(s.path) for i, s in enumerate(slices) if i not in used]
     return [f"the loss does not depend on {listed(unused)}"] if unused else []
+
+
+def _unlisted_note(subject: Subject, finding: Finding) -> list[str]:
+    pieces = [subject.problem.slices[leaf] for leaf in finding.unexplained]
+    failing = [s for s in pieces if np.any(finding.status[s.start : s.stop] == FAIL)]
+    if not failing:
+        return []
+    names = listed([leaf_name(piece.path) for piece in failing])
+    return [
+        f"more entries of {names} are wrong than those listed: random directions show it, and only "
+        "some entries were compared one by one"
+    ]

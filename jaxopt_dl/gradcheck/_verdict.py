@@ -33,6 +33,7 @@ class Opinions(NamedTuple):
       stripped: a, differentiation without the user's rules; NaN where there is none.
       doubt: how far rounding alone moves a.
       permitted: differentiation with the allowed rules in force, where that changes it; else NaN.
+      vouched: whether random directions through the entry agree with g.
     """
 
     gradient: np.ndarray
@@ -46,6 +47,7 @@ class Opinions(NamedTuple):
     stripped: np.ndarray
     doubt: np.ndarray
     permitted: np.ndarray
+    vouched: np.ndarray
 
     def record(self, positions: np.ndarray, found: Slopes) -> None:
         """Write down the slopes found at some positions."""
@@ -54,6 +56,10 @@ class Opinions(NamedTuple):
         self.left[positions] = found.left
         self.right[positions] = found.right
         self.kinked[positions] = found.kinked
+
+    def at(self, positions: np.ndarray) -> "Opinions":
+        """Return copies of what is known at some positions."""
+        return Opinions(*(field[positions] for field in self))
 
 
 def opinions(
@@ -85,6 +91,7 @@ def opinions(
         stripped=unknown(),
         doubt=np.zeros(gradient.shape),
         permitted=unknown(),
+        vouched=np.zeros(gradient.shape, bool),
     )
 
 
@@ -113,18 +120,34 @@ def reference(known: Opinions) -> np.ndarray:
 
 
 def unsettled(known: Opinions, positions: np.ndarray) -> np.ndarray:
-    """Return which positions deserve more rungs: in doubt, in disagreement, or at a kink."""
+    """Return which positions deserve more rungs: in doubt, in disagreement, or at a kink.
+
+    Where sharp differences and the stripped program contradict the gradient with one voice, more
+    rungs would only repeat it.
+    """
+    known = known.at(positions)
     with np.errstate(all="ignore"):
         blunt = known.bar > SHARP * _size(known)
-        doubtful = ~_near_slope(known) | known.kinked | (blunt & ~agrees(known, known.stripped))
-    return positions[doubtful[positions]]
+        off = ~_near_slope(known)
+        sure = off & ~blunt & _near_slope(known._replace(gradient=known.stripped))
+        doubtful = (off & ~sure) | known.kinked | (blunt & ~agrees(known, known.stripped))
+    return positions[doubtful]
+
+
+def surely_wrong(known: Opinions, positions: np.ndarray) -> np.ndarray:
+    """Where sharp differences contradict the gradient, one flag per position."""
+    known = known.at(positions)
+    with np.errstate(all="ignore"):
+        sharp = known.bar <= SHARP * _size(known)
+        return sharp & ~_near_slope(known) & ~known.kinked
 
 
 def _smooth(known: Opinions) -> np.ndarray:
     size = _size(known)
     by_stripped = np.where(agrees(known, known.stripped), PASS, FAIL)
     coarse = known.bar <= COARSE * np.maximum(size, known.floor)
-    alone = np.where(coarse, PASS, UNRESOLVED)
+    unseen = np.isinf(known.bar) & known.vouched
+    alone = np.where(coarse | unseen, PASS, UNRESOLVED)
     undecided = np.where(np.isfinite(known.stripped), by_stripped, alone)
     near = np.where(known.bar <= SHARP * size, PASS, undecided)
     differenced = np.where(_near_slope(known), near, FAIL)
