@@ -23,6 +23,8 @@ LEAST, MOST = 4, 32
 MOSTLY = 0.5
 """Where this share of the differenced entries is wrong, bisection would end at every entry."""
 AGREEMENT = 1e-8
+VOUCHING = 1e-4
+"""A bar up to this share of an ordinary slope lets a direction speak for its entries."""
 
 
 class Claim(NamedTuple):
@@ -80,11 +82,11 @@ def search(
     misfit = _misfit(slopes, claims, moving.unit, low, high)
     size = np.maximum(np.abs(claims[0].gradient), known.floor) * np.abs(moving.unit)
     typical = np.array([np.linalg.norm(size[a:b]) for a, b in zip(low, high, strict=True)])
-    sharp = slopes.bar <= _verdict.COARSE * typical
+    sharp = slopes.bar <= VOUCHING * typical
     worst = np.argsort(-misfit)[:MOST]
     worst = worst[(misfit[worst] > 1) & (_share(wrong, known, low, high)[worst] < MOSTLY)]
     each = affordable // max(worst.size, 1)
-    entries = [_bisect(evaluator, moving, claims, each, low[i], high[i]) for i in worst]
+    entries = [_bisect(evaluator, moving, claims, each, int(low[i]), int(high[i])) for i in worst]
     return Search(np.sort(np.concatenate([*entries, []]).astype(int)), misfit <= 1, sharp)
 
 
@@ -97,19 +99,19 @@ def _claims(known: Opinions) -> list[Claim]:
 
 
 def _unexplained(known: Opinions, claims: Sequence[Claim]) -> np.ndarray:
-    """Where differences contradict every claim, `(size,)`."""
+    """Where differences contradict every claim about a finite gradient, `(size,)`."""
     with np.errstate(all="ignore"):
         apart = [
             np.abs(known.slope - claim.gradient)
             > known.bar + claim.doubt + _verdict.TOLERANCE * np.abs(known.slope)
             for claim in claims
         ]
-    return np.all(apart, axis=0) & ~known.kinked
+    return np.all(apart, axis=0) & ~known.kinked & np.isfinite(known.gradient)
 
 
 def _share(wrong: np.ndarray, known: Opinions, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Share of the differenced entries that are wrong, per range."""
-    seen = np.isfinite(known.bar)
+    seen = np.isfinite(known.bar) & np.isfinite(known.gradient)
     ranges = list(zip(low, high, strict=True))
     counts = np.array([np.sum(seen[a:b]) for a, b in ranges])
     return np.array([np.sum(wrong[a:b]) for a, b in ranges]) / np.maximum(counts, 1)

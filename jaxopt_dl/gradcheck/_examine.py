@@ -13,8 +13,8 @@ from ._verdict import FAIL, PASS, Opinions
 
 CONFIRMED = 64
 """Of the entries that only the stripped program accuses, so many are differenced as well."""
-ROUNDS = 2
-"""Random directions per leaf; the second, without what the first has found."""
+ROUNDS = 3
+"""Random directions in a leaf; further ones only where the last left something unexplained."""
 ELSEWHERE = 10.0
 """Factor on the error bars at further points: a bug that shows only there is not that small."""
 
@@ -102,8 +102,7 @@ def look(
     difference(witnesses.evaluator, known, base, chosen, slices, near=subject.paths.loops)
     directions, unexplained = 0, ()
     if components is not None and chosen.size < g.size:
-        directions = ROUNDS * len(slices)
-        chosen, unexplained = _search(subject, witnesses, known, base, chosen, random)
+        chosen, directions, unexplained = _search(subject, witnesses, known, base, chosen, random)
     if components is None:
         known.bar[:] *= ELSEWHERE
     status = _verdict.judge(known)
@@ -118,24 +117,29 @@ def _search(
     base: Base,
     chosen: np.ndarray,
     random: np.random.Generator,
-) -> tuple[np.ndarray, tuple[int, ...]]:
+) -> tuple[np.ndarray, int, tuple[int, ...]]:
     """Look for further wrong entries along random directions.
 
     Returns:
-      All positions that were differenced, and the leaves in which there is more to be found.
+      All positions that were differenced, how many directions were compared, and the leaves in
+      which there is more to be found.
     """
     slices = subject.problem.slices
     affordable = _components.affordable(witnesses.width)
-    search = None
+    directions, open_leaves = 0, np.arange(len(slices))
     for _ in range(ROUNDS):
-        search = _directions.search(witnesses.evaluator, known, base, slices, affordable, random)
+        pieces = [slices[leaf] for leaf in open_leaves]
+        search = _directions.search(witnesses.evaluator, known, base, pieces, affordable, random)
         extra = np.setdiff1d(search.entries, chosen)
         difference(witnesses.evaluator, known, base, extra, slices, near=subject.paths.loops)
         chosen = np.union1d(chosen, extra)
-    assert search is not None
-    for piece, vouched in zip(slices, search.explained & search.sharp, strict=True):
-        known.vouched[piece.start : piece.stop] = vouched
-    return chosen, tuple(int(leaf) for leaf in np.flatnonzero(~search.explained))
+        directions += open_leaves.size
+        for piece, vouched in zip(pieces, search.explained & search.sharp, strict=True):
+            known.vouched[piece.start : piece.stop] = vouched
+        open_leaves = open_leaves[~search.explained]
+        if open_leaves.size == 0:
+            break
+    return chosen, directions, tuple(int(leaf) for leaf in open_leaves)
 
 
 def _base(

@@ -122,15 +122,15 @@ def reference(known: Opinions) -> np.ndarray:
 def unsettled(known: Opinions, positions: np.ndarray) -> np.ndarray:
     """Return which positions deserve more rungs: in doubt, in disagreement, or at a kink.
 
-    Where sharp differences and the stripped program contradict the gradient with one voice, more
-    rungs would only repeat it.
+    Where differences and the stripped program contradict the gradient with one voice, more rungs
+    would only repeat it.
     """
     known = known.at(positions)
     with np.errstate(all="ignore"):
         blunt = known.bar > SHARP * _size(known)
         off = ~_near_slope(known)
-        sure = off & ~blunt & _near_slope(known._replace(gradient=known.stripped))
-        doubtful = (off & ~sure) | known.kinked | (blunt & ~agrees(known, known.stripped))
+        sure = off & _near_slope(known._replace(gradient=known.stripped))
+        doubtful = ((off | (blunt & ~agrees(known, known.stripped))) & ~sure) | known.kinked
     return positions[doubtful]
 
 
