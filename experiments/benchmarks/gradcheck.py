@@ -2,9 +2,10 @@
 
     python experiments/benchmarks/gradcheck.py [--quick]
 
-The subject is a dense tanh network on 32 examples. Times are wall-clock seconds. A whole check
-includes its compilation; times of one evaluation do not, and are the best of several rounds in
-which the ways take turns. torch and scipy are left out where they are not installed.
+The subject is a dense tanh network on 32 examples, right and with faults planted. Times are
+wall-clock seconds. A whole check includes its compilation; times of one evaluation do not, and
+are the best of several rounds in which the ways take turns. torch and scipy are left out where
+they are not installed.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from _faults import FAULTS
 from jaxopt_dl.gradcheck import _check, check_gradients
 from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
 from jaxopt_dl.gradcheck._problem import prepare
@@ -47,6 +49,8 @@ LIMITS = {50_000: 10.0, 1_000_000: 20.0}
 """Seconds, compilation included, on two cores."""
 MEMORY_LIMIT = 2.0
 """GiB, for the largest."""
+LARGE = tuple(LIMITS)
+"""Where a wrong gradient is checked as well."""
 
 
 def network(size: int) -> tuple[Callable, dict, tuple[np.ndarray, np.ndarray]]:
@@ -61,9 +65,9 @@ def network(size: int) -> tuple[Callable, dict, tuple[np.ndarray, np.ndarray]]:
     return loss, params, data
 
 
-def loss(params: dict, x: Any, y: Any) -> Any:
+def loss(params: dict, x: Any, y: Any, *, activation: Callable = jnp.tanh) -> Any:
     for name in sorted(params):
-        x = jnp.tanh(x @ params[name]["kernel"] + params[name]["bias"])
+        x = activation(x @ params[name]["kernel"] + params[name]["bias"])
     return jnp.mean((x - y) ** 2)
 
 
@@ -115,14 +119,17 @@ def in_chunks(rows: Callable, index: np.ndarray, chunk: int) -> None:
         rows(part).block_until_ready()
 
 
-def ours(size: int, **options: Any) -> dict[str, Any]:
-    """One whole check in this process."""
+def ours(size: int, fault: str | None = None, **options: Any) -> dict[str, Any]:
+    """One whole check in this process, of a gradient that is right or has one of the faults."""
     function, params, data = network(size)
+    spoiled = FAULTS[fault](function) if fault else {"function": function}
+    arguments = {**spoiled, "params": params, "args": data, **options}
     report: list = []
-    took = seconds(lambda: report.append(check_gradients(function, params, args=data, **options)))
+    took = seconds(lambda: report.append(check_gradients(**arguments)))
     coverage = report[0].coverage
     return {
         "seconds": took,
+        "wrong": sum(len(leaf.wrong) for leaf in report[0].leaves),
         "verdict": report[0].verdict,
         "evaluations": coverage.evaluations,
         "components": coverage.components,
@@ -141,14 +148,11 @@ def peak_memory() -> float | None:
 
 def in_a_process_of_its_own(size: int, **options: Any) -> dict[str, Any]:
     """A whole check with its own peak memory and nothing compiled before."""
-    code = (
-        "import json, sys; from experiments.benchmarks import gradcheck;"
-        f"print(json.dumps(gradcheck.ours({size}, **{options!r})))"
-    )
-    root = pathlib.Path(__file__).resolve().parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    code = f"import json, gradcheck; print(json.dumps(gradcheck.ours({size}, **{options!r})))"
+    folder = pathlib.Path(__file__).resolve().parent
+    environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{folder.parents[1]}"}
     found = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, cwd=root, env=environment
+        [sys.executable, "-c", code], check=True, capture_output=True, env=environment
     )
     return json.loads(found.stdout.splitlines()[-1])
 
@@ -222,6 +226,11 @@ def measure(quick: bool) -> dict[str, Any]:
         "per_evaluation": {s: per_evaluation(s, 1024) for s in every},
         "whole_check": {s: in_a_process_of_its_own(s) for s in sizes},
         "every_component": {s: in_a_process_of_its_own(s, components="all") for s in every},
+        "wrong": {
+            s: {fault: in_a_process_of_its_own(s, fault=fault) for fault in FAULTS}
+            for s in LARGE
+            if s in sizes
+        },
         "peers": {s: peers(s) for s in sizes},
         "load": [before[0], os.getloadavg()[0]],
     }
@@ -239,6 +248,11 @@ def text_of(found: dict[str, Any]) -> str:
         loop = 2 * size * found["per_evaluation"][size]["python loop"]
         line = check_line(size, result, automatic=False)
         lines.append(f"{line}; {result['seconds'] / loop:.1f} two-sided loops")
+    lines += ["", "a whole check of a wrong gradient with automatic settings"]
+    for size, faults in found["wrong"].items():
+        for fault, result in faults.items():
+            line = check_line(size, result, automatic=True)
+            lines.append(f"{line}, {result['wrong']} entries ({fault})")
     lines += ["", "other checkers, seconds"]
     for size, times in found["peers"].items():
         shown = ", ".join(f"{name} {peer_text(result)}" for name, result in times.items())
