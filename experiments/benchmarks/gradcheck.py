@@ -24,9 +24,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _faults import FAULTS
 from jax.flatten_util import ravel_pytree
 
-from _faults import FAULTS
 from jaxopt_dl.gradcheck import _check, check_gradients
 from jaxopt_dl.gradcheck._evaluate import Evaluator, Moves
 from jaxopt_dl.gradcheck._problem import prepare
