@@ -188,7 +188,18 @@ def evaluate(
         calls, `scan`, `cond` and rules that are themselves entered; programs that hold none
         of them run untouched, custom rules included.
     """
-    return _Run(replace, None).run(program, values)[0]
+    return _Run(replace).run(program, values)[0]
+
+
+def evaluate_each(program: Program, values: Sequence[Any], step: Replacement) -> list[Any]:
+    """Run a program with something else in place of every equation that calls nothing inside.
+
+    Args:
+      program: what to run. Calls, `scan`, `cond` and the bodies of custom rules are entered.
+      values: its inputs.
+      step: what happens instead of an equation; `bind` runs it as it stands.
+    """
+    return _Run({}, step=step).run(program, values)[0]
 
 
 def evaluate_with_marks(
@@ -204,7 +215,7 @@ def evaluate_with_marks(
     Returns:
       The outputs, and by `id(equation)` whether the answer ever was yes.
     """
-    return _Run({}, mark).run(program, values)
+    return _Run({}, mark=mark).run(program, values)
 
 
 def propagate(
@@ -290,11 +301,19 @@ def _repeat(step: Callable[[list], list], state: list, join: Callable) -> list[A
 
 
 class _Run:
-    """One way of evaluating: what is replaced, what is marked."""
+    """One way of evaluating: what is replaced, what is marked, what happens at every equation."""
 
-    def __init__(self, replace: Mapping[int, Replacement], mark: Callable | None):
+    def __init__(
+        self,
+        replace: Mapping[int, Replacement],
+        *,
+        mark: Callable | None = None,
+        step: Replacement | None = None,
+    ):
         self._replace = replace
         self._mark = mark
+        self._each = step
+        self._everywhere = mark is not None or step is not None
         self._enters: dict[int, bool] = {}
 
     def run(self, program: Program, values: Sequence[Any]) -> tuple[list[Any], dict[int, Any]]:
@@ -321,9 +340,9 @@ class _Run:
                 return self._scan(equation, values)
             if name == "cond":
                 return self._cond(equation, values)
-            if name in CALLS:
+            if name in CALLS or (self._each is not None and name in RULES):
                 return self.run(inner_programs(equation)[0], values)
-        outputs = bind(equation, values)
+        outputs = (self._each or bind)(equation, values)
         if self._mark is None:
             return outputs, {}
         return outputs, {id(equation): self._mark(equation, values, outputs)}
@@ -331,7 +350,7 @@ class _Run:
     def _enters_inside(self, equation: Equation) -> bool:
         if id(equation) not in self._enters:
             self._enters[id(equation)] = any(
-                self._mark is not None or id(inner) in self._replace or self._enters_inside(inner)
+                self._everywhere or id(inner) in self._replace or self._enters_inside(inner)
                 for program in inner_programs(equation)
                 for inner in program.eqns
             )

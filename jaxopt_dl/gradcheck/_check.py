@@ -20,6 +20,7 @@ from ._points import further_points
 from ._problem import WHO, Problem, prepare
 from ._progress import reporting
 from ._report import Cause, GradientReport
+from ._review import roundings
 from ._subject import Subject, study
 
 WITHOUT_FLOAT64 = ("tpu", "METAL")
@@ -178,7 +179,8 @@ def _witnesses(subject: Subject, on_progress: Callable[[int], None]) -> Witnesse
         permitted = subject.stripped_of(rest)
     width = 2 * problem.start.size + _activations(subject.program)
     cache = CACHE if _convolves(subject.program) else LARGE_CACHE
-    return Witnesses(stripped, permitted, evaluator_of(problem, width, on_progress, cache), width)
+    evaluator = evaluator_of(problem, width, on_progress, cache)
+    return Witnesses(stripped, permitted, evaluator, width, roundings(subject, stripped))
 
 
 def _activations(program: Program) -> int:

@@ -6,7 +6,9 @@ import numpy as np
 
 from . import _components, _directions, _noise, _rounding, _verdict
 from ._components import Base, difference
+from ._differences import NOISE_FACTOR
 from ._evaluate import Evaluator
+from ._review import Roundings, spread
 from ._subject import Gradient, Subject
 from ._units import units
 from ._verdict import FAIL, PASS, Opinions
@@ -27,12 +29,14 @@ class Witnesses(NamedTuple):
       permitted: the gradient with the allowed rules alone; None if there are none.
       evaluator: values of the function.
       width: float64 numbers that one value needs.
+      roundings: rounding errors of all of them.
     """
 
     stripped: Gradient | None
     permitted: Gradient | None
     evaluator: Evaluator
     width: int
+    roundings: Roundings
 
 
 class Finding(NamedTuple):
@@ -106,6 +110,9 @@ def look(
     if components is None:
         known.bar[:] *= ELSEWHERE
     status = _verdict.judge(known)
+    if np.any(status == FAIL):
+        base = _review(subject, witnesses, base, known, status, chosen)
+        status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
     return Finding(name, base, known, status, chosen, directions, unexplained, unstripped)
 
@@ -180,6 +187,28 @@ def _ask_stripped(
         changed = ~(np.abs(permitted - found) <= known.doubt + known.rounding)
         known.permitted[changed] = permitted[changed]
     return ""
+
+
+def _review(
+    subject: Subject,
+    witnesses: Witnesses,
+    base: Base,
+    known: Opinions,
+    status: np.ndarray,
+    differenced: np.ndarray,
+) -> Base:
+    """Measure the rounding of everything that accuses, and take differences anew."""
+    value, gradient, stripped = witnesses.roundings
+    known.rounding[:] = np.fmax(known.rounding, spread(gradient, base.point))
+    known.doubt[:] = np.fmax(known.doubt, spread(stripped, base.point))
+    noise = float(spread(value, base.point)) / NOISE_FACTOR
+    if noise <= base.noise:
+        return base
+    base = base._replace(noise=noise)
+    failing = differenced[status[differenced] == FAIL]
+    slices = subject.problem.slices
+    difference(witnesses.evaluator, known, base, failing, slices, near=subject.paths.loops)
+    return base
 
 
 def _suspects(known: Opinions) -> np.ndarray:

@@ -95,6 +95,12 @@ class Problem(NamedTuple):
             check_finite(self.who, name, piece.path, leaf)
         return ravel(leaves)
 
+    def ravel(self, tree: PyTree) -> Array:
+        """Flatten a tree that may hold tracers, shapes unchecked."""
+        leaves = jax.tree.leaves(tree, is_leaf=_is_none)
+        floating = [leaf for i, leaf in enumerate(leaves) if i not in self.fixed]
+        return jnp.concatenate([jnp.ravel(leaf).astype(np.float64) for leaf in floating])
+
     def loss(self, *leaves: Array) -> Array:
         """Return the loss of the floating-point leaves, a float64 scalar."""
         out = self.function(self.restore(leaves), *self.args, **self.kwargs)

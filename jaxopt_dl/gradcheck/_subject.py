@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.jaxpr import Place, Program
+from jaxopt_dl._core.types import PyTree
 
 from ._paths import Paths, trace_paths
 from ._problem import Problem, ravel
 from ._rules import Rule, find_rules, without
+from ._shaken import Shaken
 
 Gradient = Callable[[np.ndarray], np.ndarray]
 
@@ -22,6 +24,7 @@ class Automatic:
 
     def __init__(self, function: Callable):
         """Compile at the first call."""
+        self._function = function
         self._both = jax.jit(jax.value_and_grad(function))
 
     def both(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -32,6 +35,10 @@ class Automatic:
     def __call__(self, flat: np.ndarray) -> np.ndarray:
         """Return the gradient."""
         return self.both(flat)[1]
+
+    def shaken(self, roundoff: float) -> Shaken:
+        """Return the gradient with shaken operations."""
+        return Shaken(jax.grad(self._function), roundoff)
 
 
 class HandWritten:
@@ -50,7 +57,7 @@ class HandWritten:
         """
         self.integers: set[str] = set()
         self._problem = problem
-        self._function = gradient if callable(gradient) else None
+        self._function: Any = gradient if callable(gradient) else None
         self._values = None if callable(gradient) else self._flat("`gradient`", gradient)
 
     def __call__(self, flat: np.ndarray) -> np.ndarray:
@@ -58,10 +65,16 @@ class HandWritten:
         if self._function is None:
             assert self._values is not None
             return self._values
+        return self._flat("what `gradient` returns", self._at(jnp.asarray(flat)))
+
+    def shaken(self, roundoff: float) -> Shaken:
+        """Return the gradient with shaken operations; one written in NumPy cannot be traced."""
+        return Shaken(lambda flat: self._problem.ravel(self._at(flat)), roundoff)
+
+    def _at(self, flat: Any) -> PyTree:
         problem = self._problem
-        params = problem.restore(problem.split(jnp.asarray(flat)))
-        found = self._function(params, *problem.args, **problem.kwargs)
-        return self._flat("what `gradient` returns", found)
+        params = problem.restore(problem.split(flat))
+        return self._function(params, *problem.args, **problem.kwargs)
 
     def _flat(self, name: str, tree: Any) -> np.ndarray:
         leaves = self._problem.leaves_like(name, tree)
@@ -89,7 +102,7 @@ class Subject(NamedTuple):
     paths: Paths
     rules: tuple[Rule, ...]
     allowed: tuple[Rule, ...]
-    gradient: Gradient
+    gradient: Automatic | HandWritten
     automatic: Automatic
     written: Place | None
 

@@ -14,6 +14,8 @@ SHARP = 1e-6
 """Differences decide alone where their bar is below this share of the slope."""
 COARSE = 1e-2
 """Without a second opinion, a bar up to this share of the slope still settles the matter."""
+TWO_TO_ONE = 10.0
+"""Differences that stand alone against both other opinions must be that much surer."""
 NEGLIGIBLE = 1e-3
 """An entry with this share of the largest effect need not be resolved by itself."""
 
@@ -164,7 +166,8 @@ def _at_kink(known: Opinions) -> np.ndarray:
 
 
 def _near_slope(known: Opinions) -> np.ndarray:
-    room = known.bar + known.rounding + TOLERANCE * _size(known)
+    bar = known.bar * np.where(agrees(known, known.stripped), TWO_TO_ONE, 1.0)
+    room = bar + known.rounding + TOLERANCE * _size(known)
     return np.abs(known.gradient - known.slope) <= room
 
 

@@ -28,6 +28,7 @@ THEMES = (
     "nondeterministic",
     "kinks",
     "scales",
+    "cancellation",
     "solvers",
     "containers",
     "models",
