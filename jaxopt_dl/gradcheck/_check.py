@@ -230,9 +230,9 @@ def _worth_a_look(subject: Subject, witnesses: Witnesses, point: np.ndarray) -> 
     """Whether the loss is finite there, and anything but JAX's own rules could go wrong."""
     if not np.isfinite(witnesses.evaluator.value(point)):
         return False
-    if subject.rules or subject.written is not None:
-        return True
-    return not np.all(np.isfinite(subject.gradient(point)))
+    if np.all(np.isfinite(subject.gradient(point))):
+        return bool(subject.rules) or subject.written is not None
+    return not _nonfinite.overflows(subject, point)
 
 
 def _left_out(witnesses: Witnesses, points: dict[str, np.ndarray]) -> list[str]:

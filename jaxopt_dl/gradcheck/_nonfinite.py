@@ -14,6 +14,8 @@ from jaxopt_dl._core.types import Array
 from ._parts import Cause
 from ._subject import Automatic, Subject
 
+POLES = frozenset(("div", "log", "log1p", "rsqrt", "pow", "integer_pow", "atanh", "lgamma"))
+"""Operations that reach infinity at a point; all others do so by growing."""
 TRIED = 8
 """Each suspect costs a compilation."""
 
@@ -47,6 +49,21 @@ def blame_value(subject: Subject, point: np.ndarray, value: float) -> Cause:
     site = suspects[0]
     name, place = site.equation.primitive.name, site.place
     return Cause("non_finite", name, place.file, place.line, paths, detail)
+
+
+def overflows(subject: Subject, point: np.ndarray) -> bool:
+    """Whether something grows beyond the largest number at `point`: then it lies too far out."""
+
+    def grows(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:
+        if equation.primitive.name in POLES:
+            return jnp.array(False)
+        before, after = (
+            [value for value in values if _is_floating(value)] for values in (inputs, outputs)
+        )
+        return ~_any(_not_finite, before) & _any(jnp.isinf, after)
+
+    run = jax.jit(lambda leaves: jaxpr.evaluate_with_marks(subject.program, leaves, grows)[1])
+    return any(bool(answer) for answer in run(subject.problem.split(point)).values())
 
 
 def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
