@@ -63,6 +63,20 @@ def test_marks_reach_into_loops_and_branches():
     assert "tanh" not in said
 
 
+def test_every_equation_can_be_run_in_another_way():
+    def negated(equation, values):
+        outputs = jaxpr.bind(equation, values)
+        return [-out for out in outputs] if equation.primitive.name == "sin" else outputs
+
+    def loss(x):
+        looped = jax.lax.scan(lambda c, v: (c + jnp.sin(v), None), jnp.zeros(()), x)[0]
+        return looped + jax.jit(jnp.sin)(x[0]) + jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, x[1])
+
+    x = np.array([0.1, 0.2], np.float32)
+    changed = jaxpr.evaluate_each(jax.make_jaxpr(loss)(x), [x], negated)[0]
+    np.testing.assert_allclose(changed, -loss(x), rtol=1e-6)
+
+
 def test_facts_flow_through_loops_until_they_are_stable():
     def rotated(a, b, c):
         return jax.lax.fori_loop(0, 3, lambda i, s: (s[1], s[2], s[2]), (a, b, c))[0]
