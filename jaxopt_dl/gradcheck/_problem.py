@@ -97,7 +97,7 @@ class Problem(NamedTuple):
 
     def ravel(self, tree: PyTree) -> Array:
         """Flatten a tree that may hold tracers, shapes unchecked."""
-        leaves = jax.tree.leaves(tree, is_leaf=_is_none)
+        leaves = jax.tree.leaves(tree, is_leaf=is_none)
         floating = [leaf for i, leaf in enumerate(leaves) if i not in self.fixed]
         return jnp.concatenate([jnp.ravel(leaf).astype(np.float64) for leaf in floating])
 
