@@ -107,11 +107,13 @@ def look(
     directions, unexplained = 0, ()
     if components is not None and chosen.size < g.size:
         chosen, directions, unexplained = _search(subject, witnesses, known, base, chosen, random)
-    if components is None:
-        known.bar[:] *= ELSEWHERE
+    caution = ELSEWHERE if components is None else 1.0
+    known.bar[:] *= caution
     status = _verdict.judge(known)
     if np.any(status == FAIL):
-        base = _review(subject, witnesses, base, known, status, chosen)
+        failing = chosen[status[chosen] == FAIL]
+        base = _review(subject, witnesses, base, known, failing)
+        known.bar[failing] *= caution
         status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
     return Finding(name, base, known, status, chosen, directions, unexplained, unstripped)
@@ -190,22 +192,14 @@ def _ask_stripped(
 
 
 def _review(
-    subject: Subject,
-    witnesses: Witnesses,
-    base: Base,
-    known: Opinions,
-    status: np.ndarray,
-    differenced: np.ndarray,
+    subject: Subject, witnesses: Witnesses, base: Base, known: Opinions, failing: np.ndarray
 ) -> Base:
     """Measure the rounding of everything that accuses, and take differences anew."""
     value, gradient, stripped = witnesses.roundings
     known.rounding[:] = np.fmax(known.rounding, spread(gradient, base.point))
     known.doubt[:] = np.fmax(known.doubt, spread(stripped, base.point))
     noise = float(spread(value, base.point)) / NOISE_FACTOR
-    if noise <= base.noise:
-        return base
-    base = base._replace(noise=noise)
-    failing = differenced[status[differenced] == FAIL]
+    base = base._replace(noise=max(base.noise, noise))
     slices = subject.problem.slices
     difference(witnesses.evaluator, known, base, failing, slices, near=subject.paths.loops)
     return base

@@ -94,4 +94,4 @@ def _shake(value: Array, salt: Array, factor: float) -> Array:
 def _narrows(equation: Equation) -> bool:
     before, after = jaxpr.input_types(equation)[0].dtype, equation.params["new_dtype"]
     both = jnp.issubdtype(before, np.floating) and jnp.issubdtype(after, np.floating)
-    return both and jnp.finfo(after).eps > jnp.finfo(before).eps
+    return both and bool(jnp.finfo(after).eps > jnp.finfo(before).eps)
