@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if typing.TYPE_CHECKING:
     from jaxopt_dl import (
         cli,
+        curvature,
         data,
         gradcheck,
         losses,
@@ -28,6 +29,7 @@ if typing.TYPE_CHECKING:
 __all__ = [
     "__version__",
     "cli",
+    "curvature",
     "data",
     "gradcheck",
     "losses",

@@ -18,6 +18,7 @@ FLOORS = {
     "schedules": 1,
     "data": 1,
     "gradcheck": 1,
+    "curvature": 1,
     "telemetry": 1,
     "train": 2,
     "testing": 3,  # it asserts things of every package below, and nothing imports it

@@ -5,6 +5,7 @@ Everything here keeps strict dtype promotion and rank promotion "raise" satisfie
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,25 @@ def float64() -> Iterator[None]:
 def to_numpy(tree: PyTree) -> PyTree:
     """Return the tree with every array as a NumPy array of the same dtype."""
     return jax.tree.map(np.asarray, tree)
+
+
+def to_float64(tree: PyTree) -> PyTree:
+    """Return the tree with every narrower floating-point array as a float64 NumPy array.
+
+    Everything else stays as it is: integers, keys, functions, Python numbers.
+    """
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64) if is_narrow(leaf) else leaf, tree
+    )
+
+
+def is_narrow(leaf: Any) -> bool:
+    """Whether a leaf is a floating-point array of less than float64."""
+    if not isinstance(leaf, np.ndarray | jax.Array):
+        return False
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
+        return False
+    return bool(jnp.issubdtype(leaf.dtype, np.floating)) and leaf.dtype != np.float64
 
 
 def common_dtype(*arrays: Array) -> np.dtype:

@@ -9,19 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from jaxopt_dl._core.types import PyTree
-
-
-def promoted(tree: PyTree) -> Any:
-    """Return the tree with every floating-point array in float64, as NumPy arrays."""
-
-    def promote(leaf: Any) -> Any:
-        return np.asarray(leaf, np.float64) if _is_narrow(leaf) else leaf
-
-    return jax.tree.map(promote, tree)
+from jaxopt_dl._core.numerics import is_narrow, to_float64
 
 
 def with_promoted_data(function: Callable) -> Callable | None:
@@ -59,13 +48,5 @@ def _replaced(value: Any, depth: int) -> tuple[Any, bool]:
         return _copy(value, depth - 1)
     if isinstance(value, types.ModuleType | type):
         return value, False
-    narrow = any(_is_narrow(leaf) for leaf in jax.tree.leaves(value))
-    return (promoted(value), True) if narrow else (value, False)
-
-
-def _is_narrow(leaf: Any) -> bool:
-    if not isinstance(leaf, np.ndarray | jax.Array):
-        return False
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.extended):
-        return False
-    return bool(jnp.issubdtype(leaf.dtype, np.floating)) and leaf.dtype != np.float64
+    narrow = any(is_narrow(leaf) for leaf in jax.tree.leaves(value))
+    return (to_float64(value), True) if narrow else (value, False)

@@ -14,12 +14,13 @@ import numpy as np
 
 from jaxopt_dl._core.errors import fail, is_traced
 from jaxopt_dl._core.jaxpr import Program
+from jaxopt_dl._core.numerics import to_float64
 from jaxopt_dl._core.trees import path_string
 from jaxopt_dl._core.types import Array, PyTree
 
 from . import _refusals
 from ._arguments import check_call
-from ._closures import promoted, with_promoted_data
+from ._closures import with_promoted_data
 from ._likeness import check_finite, is_none, leaves_like
 from ._returned import as_loss
 from ._slices import Slice
@@ -190,8 +191,8 @@ def prepare(
         tuple(slices),
         treedef,
         fixed,
-        tuple(promoted(tuple(args))),
-        promoted(dict(kwargs or {})),
+        to_float64(tuple(args)),
+        to_float64(dict(kwargs or {})),
         has_aux,
         (tuple(args), dict(kwargs or {})),
         who,
