@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxopt_dl._core.errors import check_floating, check_key, check_shape
+from jaxopt_dl._core.errors import check_floating, check_key, check_shape, fail
 from jaxopt_dl._core.types import Array, Key, PyTree
 
 from ._function import check_like, check_params, loss_of
@@ -57,10 +57,8 @@ def loss_along(
 def loss_plane(
     function: Callable,
     params: PyTree,
-    first: PyTree,
-    second: PyTree,
-    first_steps: Array,
-    second_steps: Array,
+    directions: tuple[PyTree, PyTree],
+    steps: tuple[Array, Array],
     *,
     args: Sequence[Any] = (),
 ) -> Array:
@@ -73,30 +71,30 @@ def loss_plane(
     Args:
       function: `function(params, *args)` returns a scalar.
       params: any tree of floating-point arrays, the middle of the plane.
-      first: a tree of the same structure, shapes and dtypes, such as a `random_direction`.
-      second: another one.
-      first_steps: `(n,)` floating-point multiples of `first`.
-      second_steps: `(m,)` floating-point multiples of `second`.
+      directions: two trees of the same structure, shapes and dtypes, such as two
+        `random_direction`s.
+      steps: `(n,)` floating-point multiples of the first direction, and `(m,)` of the second.
       args: further arguments of `function`.
 
     Returns:
-      `(n, m)` losses, rows along `first`.
+      `(n, m)` losses; from row to row the first direction is followed.
 
     Raises:
       TypeError: if dtypes differ, or `function` returns no real number.
-      ValueError: if structures or shapes differ, or `function` returns several numbers.
+      ValueError: if structures or shapes differ, `function` returns several numbers, or there
+        are not two directions and two arrays of steps.
 
     Examples:
       >>> import jax.numpy as jnp
-      >>> x, y, steps = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), jnp.array([0.0, 2.0])
-      >>> print(loss_plane(lambda p: p[0] ** 2 - p[1] ** 2, jnp.zeros(2), x, y, steps, steps))
+      >>> x, y, t = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]), jnp.array([0.0, 2.0])
+      >>> print(loss_plane(lambda p: p[0] ** 2 - p[1] ** 2, jnp.zeros(2), (x, y), (t, t)))
       [[ 0. -4.]
        [ 4.  0.]]
     """
     who = "loss_plane"
     loss = loss_of(who, function, args)
-    rows = _steps(who, "first_steps", first_steps)
-    columns = _steps(who, "second_steps", second_steps)
+    first, second = _pair(who, "directions", directions)
+    rows, columns = (_steps(who, "steps", part) for part in _pair(who, "steps", steps))
     params, first, second = _with_directions(who, params, first=first, second=second)
 
     def row(s: Array) -> Array:
@@ -194,6 +192,13 @@ def _steps(who: str, name: str, steps: Any) -> Array:
     check_shape(who, name, steps, (None,))
     check_floating(who, name, steps)
     return steps
+
+
+def _pair(who: str, name: str, value: Any) -> tuple[Any, Any]:
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        came = f"got something of type {type(value).__name__}"
+        fail(who, f"`{name}` must be two in a tuple", came, "Write (first, second).")
+    return value[0], value[1]
 
 
 def _moved(params: PyTree, direction: PyTree, step: Array) -> PyTree:

@@ -63,7 +63,8 @@ def hessian(function: Callable, params: PyTree, *, args: Sequence[Any] = ()) -> 
       args: further arguments of `function`.
 
     Returns:
-      `(n, n)` of at least float32, symmetric, rows in the order of `jax.tree.leaves(params)`, each leaf raveled.
+      `(n, n)` of at least float32, symmetric, rows in the order of `jax.tree.leaves(params)`,
+      each leaf raveled.
 
     Raises:
       TypeError: if `params` holds other leaves, or `function` returns no real number.

@@ -175,8 +175,8 @@ def extreme_eigenvalues(
         advice = "Pass float64=False, or call it outside."
         fail(who, rule, "got tracers", advice, kind=TypeError)
     with numerics.float64(), jax.numpy_dtype_promotion("standard"):
-        params, args = numerics.to_float64((params, tuple(args)))
-        found = _compiled(lambda p, a: _ends(who, function, p, a, key, steps), params, args)
+        params, given = numerics.to_float64((params, tuple(args)))
+        found = _compiled(lambda p, a: _ends(who, function, p, a, key, steps), params, given)
         return ExtremeEigenvalues(*(float(number) for number in found))
 
 

@@ -33,9 +33,16 @@ def test_a_plane_has_the_first_direction_along_its_rows():
     first = {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}
     second = {"kernel": jnp.zeros((3, 2)), "bias": jnp.ones(2)}
     columns = jnp.array([0.0, 10.0])
-    found = curvature.loss_plane(bowl, PARAMS, first, second, STEPS, columns)
+    found = curvature.loss_plane(bowl, PARAMS, (first, second), (STEPS, columns))
     s, t = np.asarray(STEPS)[:, None], np.asarray(columns)[None]
     np.testing.assert_allclose(found, 26 + 16 * s + 6 * s**2 + 2 + 2 * t, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["directions", "steps"])
+def test_a_plane_needs_two_of_each(name):
+    arguments = {"directions": (PARAMS, PARAMS), "steps": (STEPS, STEPS), name: STEPS}
+    with pytest.raises(ValueError, match=f"loss_plane: `{name}` must be two in a tuple"):
+        curvature.loss_plane(bowl, PARAMS, **arguments)
 
 
 def test_slices_work_in_compiled_programs_and_keep_the_dtype_of_the_loss():
