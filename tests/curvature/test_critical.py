@@ -70,9 +70,9 @@ def test_land_03_random_hessians_are_rarely_positive(size, share):
 
 
 def test_land_03_the_index_counts_directions_downward():
-    signs = jnp.array([1.0, -2.0, 3.0, -4.0, 0.0])
+    signs = jnp.array([1.0, -2.0, 3.0, 4.0, 0.0])
     index = jax.jit(lambda p: curvature.hessian_index(lambda x: jnp.sum(signs * x**2), p))
-    assert int(index(jnp.zeros(5))) == 2
+    assert int(index(jnp.zeros(5))) == 1
 
 
 def test_land_06_newton_lands_on_the_saddle_in_one_step():
