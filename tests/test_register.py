@@ -1,12 +1,17 @@
-"""The register keeps its word: names can be imported, tests exist and mention their rows."""
+"""The register keeps its word: names can be imported, tests carry its rows and its numbers."""
 
 import importlib
 import importlib.util
+import inspect
 import pathlib
+import re
 
 import pytest
 
+from tests.test_docs import anchors
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+NAME = re.compile(r"(?P<package>\w+)\.(?P<member>\w+)(?:\((?P<options>[\w=, ]+)\))?")
 
 
 def load():
@@ -20,32 +25,63 @@ def load():
 register = load()
 AREAS = register.areas()
 ROWS = [row for area, entry in AREAS.items() for row in register.rows_of(area, entry)]
+NAMED = [row for row in ROWS if row.names]
 TESTS = register.tests_of_rows()
 
 SIZES = dict(GD=24, EMA=6, MOM=9, RMS=7, ADAM=8, SCHED=8, OPT=6)
 SIZES |= dict(ACT=7, RISK=12, BP=12, INIT=21, VAN=7, BN=9, REG=13, DROP=11, LAND=11)
 """How many rows an area has, so that a finished one cannot lose any."""
 
+named_row = pytest.mark.parametrize("row", NAMED, ids=lambda row: row.id)
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_its_names_can_be_imported(row):
+
+@named_row
+def test_its_names_can_be_imported_and_have_the_options(row):
     for name in row.names:
-        package, _, member = name.rpartition(".")
+        match = NAME.fullmatch(name)
+        assert match, name
+        package = match["package"]
         if package in ("jax", "optax"):  # where theirs is the thing itself
-            assert hasattr(importlib.import_module(package), member), name
+            module = importlib.import_module(package)
         else:
-            assert member in importlib.import_module(f"jaxopt_dl.{package}").__all__, name
+            module = importlib.import_module(f"jaxopt_dl.{package}")
+            assert match["member"] in module.__all__, name
+        parameters = inspect.signature(getattr(module, match["member"])).parameters
+        options = [option.strip() for option in (match["options"] or "").split("=")[:-1]]
+        assert {option.strip(", ") for option in options} <= set(parameters), name
+
+
+@named_row
+def test_tests_carry_its_id_and_check_its_oracle(row):
+    assert row.oracle, "it has names but no oracle"
+    assert row.id in TESTS, "no test function carries it in its name or docstring"
+    assert register.missing(row, TESTS) == []
+
+
+@named_row
+def test_its_tests_use_its_names(row):
+    files = {test.place.partition("::")[0] for test in TESTS[row.id]}
+    source = "".join((ROOT / file).read_text(encoding="utf-8") for file in files)
+    unused = [name for name in row.names if not _is_used(NAME.match(name)["member"], source)]  # pyright: ignore[reportOptionalSubscript]
+    assert unused == []
+
+
+def _is_used(member: str, source: str) -> bool:
+    return re.search(rf"\b{member}\b", source) is not None
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.finished], ids=lambda row: row.id)
 def test_a_row_of_a_finished_area_is_not_open(row):
-    missing = "no test mentions it" if row.names else "it has neither names, plan nor page"
-    assert register.status(row, TESTS) != "open", missing
+    assert register.status(row, TESTS) != "open"
+    assert not row.doc or row.page, "the page it asks for is not there"
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.page], ids=lambda row: row.id)
-def test_its_page_exists(row):
-    assert (ROOT / "docs" / row.page).is_file(), row.page
+def test_its_page_exists_and_has_the_heading(row):
+    file, _, anchor = row.page.partition("#")
+    page = ROOT / "docs" / file
+    assert page.is_file(), row.page
+    assert not anchor or anchor in anchors(page), row.page
 
 
 @pytest.mark.parametrize("area", [name for name, entry in AREAS.items() if entry.get("finished")])
@@ -59,6 +95,25 @@ def test_the_page_is_that_of_the_table_and_of_the_tests():
     assert register.TARGET.read_text(encoding="utf-8") == register.write(), advice
 
 
-def test_a_mention_is_found_in_names_strings_and_comments():
-    text = 'def test_gd_01_03_x(): "see EMA-02"  # and test_reg_10_y, not x64 or adam_1'
-    assert register._mentions(text) == ["GD-01", "GD-03", "EMA-02", "REG-10"]
+def test_ids_are_found_in_names_and_docstrings_only():
+    text = "test_gd_01_03_x: see EMA-02, and test_reg_10_y, not x64 or adam_1"
+    assert register._carried(text) == ["GD-01", "GD-03", "EMA-02", "REG-10"]
+    places = {test.place for tests in TESTS.values() for test in tests}
+    assert all("::test_" in place for place in places)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "held"),
+    [
+        ("approx(0.9)", "0.9", True),
+        ("approx(10.9)", "0.9", False),
+        ("approx(0.95)", "0.9", False),
+        ("approx(-0.9)", "0.9", True),
+        ("[0.9,\n    0.72]", "0.9, 0.72", True),
+        ("range(66)", "6", False),
+        ("np.linalg.inv(x)", "linalg.inv", True),
+        ("66.5", "66", False),
+    ],
+)
+def test_a_number_is_held_only_as_a_whole(source, text, held):
+    assert register.holds(source, text) is held

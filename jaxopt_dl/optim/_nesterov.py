@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import optax
 
-from jaxopt_dl._core.errors import fail
+from jaxopt_dl._core.errors import check_choice, fail
 from jaxopt_dl._core.trees import leaves_with_paths, map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._find import states_of
+from ._momentum import Form
 from ._order import check_order
 from ._rule import descend, leafwise, rule
 
@@ -31,11 +32,12 @@ class NesterovState(NamedTuple):
 
 
 def nesterov(
-    learning_rate: Number, *, decay: Number = 0.9
+    learning_rate: Number, *, decay: Number = 0.9, form: Form = "classical"
 ) -> optax.GradientTransformationExtraArgs:
     """Take the gradient where the velocity leads, and correct the velocity with it.
 
-        v <- decay * v - learning_rate * g(w + decay * v)
+        classical:  v <- decay * v - learning_rate * g(w + decay * v)
+        ema:        v <- decay * v - learning_rate * (1 - decay) * g(w + decay * v)
         w <- w + v
 
     A transformation is only given gradients at the parameters. The parameters therefore hold the
@@ -47,6 +49,7 @@ def nesterov(
       learning_rate: step size, at least 0, or a schedule.
       decay: share of the velocity kept, in [0, 1), or a schedule; its value at a count is the
         share of the velocity of that update which the next one keeps.
+      form: `"classical"`, or `"ema"`, whose learning rate is larger by `1 / (1 - decay)`.
 
     Returns:
       A transformation whose state is a `NesterovState`; `lookahead` has the shapes of the
@@ -54,7 +57,8 @@ def nesterov(
 
     Raises:
       TypeError: if a number is not a number, or parameters are not floating-point.
-      ValueError: if a number is out of range, or gradients do not fit the parameters.
+      ValueError: if a number is out of range, `form` is unknown, or gradients do not fit the
+        parameters.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -71,10 +75,13 @@ def nesterov(
       O(1/k^2)", 1983, in the form of Sutskever et al., "On the importance of initialization and
       momentum in deep learning", 2013, equations 3 and 4. With a constant learning rate the
       parameters equal those of `optax.sgd(nesterov=True)`; with a changing one optax rescales
-      the old velocity, and this rule does not.
+      the old velocity, and this rule does not. Some texts take the gradient of the ema form at
+      `w + decay * z` with a `z` not yet multiplied by the learning rate; that diverges in steep
+      directions however small the rate is.
     """
+    check_choice("nesterov", "form", form, ("classical", "ema"))
     numbers = {"learning_rate": learning_rate, "decay": decay}
-    return rule("nesterov", NesterovState, _step, numbers)
+    return rule("nesterov", NesterovState, _step, numbers, form=form)
 
 
 def nesterov_iterate(params: PyTree, opt_state: PyTree) -> PyTree:
@@ -126,8 +133,8 @@ def _check_of_these(ahead: dict[str, Array], params: PyTree) -> None:
 
 
 @leafwise
-def _step(n, gradient, lookahead):
+def _step(n, gradient, lookahead, *, form):
     # At `w + lookahead`: v = lookahead - a * g. The parameters move to `w + v + decay * v`.
-    step = descend(n, gradient)
+    step = descend(n, gradient if form == "classical" else (1 - n.decay) * gradient)
     ahead = n.decay * (lookahead + step)
     return step + ahead, ahead

@@ -9,7 +9,8 @@ import optax
 import pytest
 
 from jaxopt_dl import losses, nn, optim, train
-from jaxopt_dl.gradcheck import check_gradients
+from jaxopt_dl._core.flops import count_flops
+from jaxopt_dl.gradcheck import check_gradients, finite_difference
 
 # Examples are rows here, so every matrix is the transpose of the notes' own.
 X = np.array([[1.0, 2.0], [-1.0, 0.0], [0.5, -1.0]])
@@ -110,9 +111,38 @@ def test_a_scalar_chain_reuses_the_product_behind_it_bp_06(x64):
     np.testing.assert_array_equal(grad, [24.0, 4.0, -12.0])
 
 
-def test_differences_cost_two_passes_per_weight_bp_07():
-    coverage = check_gradients(cost, net_n(), points=(), components="all").coverage
-    assert coverage.evaluations >= 2 * coverage.size
+def passes_of_differences(mode, weights):
+    """How often the function runs for the differences by so many weights."""
+    passes = []
+
+    def counted(w):
+        jax.debug.callback(lambda: passes.append(None))
+        return jnp.sum(jnp.sin(w))
+
+    finite_difference(counted, jnp.linspace(0.1, 2.0, weights), eps=1e-6, mode=mode)
+    jax.effects_barrier()
+    return len(passes)
+
+
+@pytest.mark.parametrize(("mode", "passes"), [("central", 2), ("forward", 1)])
+def test_differences_cost_one_or_two_passes_per_weight_bp_07(mode, passes, x64):
+    more = passes_of_differences(mode, 40) - passes_of_differences(mode, 16)
+    assert more == 24 * passes
+
+
+@pytest.mark.parametrize("width", [4, 64])
+def test_back_propagation_costs_a_few_passes_however_many_weights_bp_07(width, key):
+    net = nn.mlp((width, width, 1), activation=nn.sigmoid)
+    params, _ = net.init(key, (width,))
+
+    def loss(params):
+        logits, _ = net.apply(params, {}, jnp.ones((32, width)), training=True)
+        return jnp.mean(losses.sigmoid_cross_entropy(logits[:, 0], jnp.ones(32)))
+
+    forward, backward = (
+        count_flops(jax.make_jaxpr(function)(params)) for function in (loss, jax.grad(loss))
+    )
+    assert 2 < backward / forward < 4
 
 
 def test_only_the_forward_pass_is_written_bp_08():

@@ -32,6 +32,8 @@ def test_the_mean_is_kept_and_the_variance_grows_drop_04(key):
     y = np.asarray(drop(key, jnp.full(1_000_000, 3.0), 0.8), np.float64)
     assert abs(y.mean() - 3.0) < 4 * (2.25 / 1e6) ** 0.5
     assert y.var() == pytest.approx(2.25, rel=0.01)
+    unscaled = 3.0 * (y != 0)
+    assert unscaled.mean() == pytest.approx(2.4, rel=0.002)
 
 
 @pytest.mark.parametrize("keep_prob", [1.0, 0.9, 0.5, 1])

@@ -141,7 +141,7 @@ def test_the_choice_of_decayed_parameters_is_the_users():
 
 
 @pytest.mark.parametrize("fault", [jnp.nan, jnp.inf, -jnp.inf])
-def test_a_faulty_gradient_is_skipped_and_leaves_no_trace(fault):
+def test_land_11_a_faulty_gradient_is_skipped_and_leaves_no_trace(fault):
     rule, params = optim.skip_nonfinite(optim.adam(0.1)), jnp.ones(2)
     state = rule.init(params)
     updates, state = rule.update(jnp.array([fault, 1.0]), state, params)

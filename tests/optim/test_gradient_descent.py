@@ -51,11 +51,11 @@ def test_gd_10_one_step_moves_weights_and_biases(x64):
     assert float(after.params["w3"]["bias"][0]) == pytest.approx(0.1 * 0.1868102885, abs=1e-10)
 
 
-def test_gd_03_a_batch_of_everything_is_the_full_gradient():
-    x = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
-    y = (x @ np.array([[1.0], [-2.0]])).astype(np.float32)
+def test_gd_03_a_batch_of_everything_is_the_full_gradient(x64):
+    x = np.random.default_rng(0).normal(size=(12, 2))
+    y = x @ np.array([[1.0], [-2.0]])
     layer = nn.dense(1)
-    params, state = layer.init(jax.random.key(0), (2,))
+    params, state = layer.init(jax.random.key(0), jax.ShapeDtypeStruct((2,), jnp.float64))
     result = train.fit(
         train.supervised(layer, losses.squared_error),
         params,
@@ -72,7 +72,19 @@ def test_gd_03_a_batch_of_everything_is_the_full_gradient():
         return jnp.mean(jnp.square(x @ params["kernel"] + params["bias"][None] - y))
 
     expected = jax.tree.map(lambda w, g: w - 0.1 * g, params, jax.grad(cost)(params))
-    chex.assert_trees_all_close(result.last[0], expected, rtol=1e-5, atol=1e-6)
+    chex.assert_trees_all_close(result.last[0], expected, rtol=0, atol=1e-15)
+
+
+def test_gd_02_descent_on_a_parabola_converges_at_step_66(x64):
+    rule, start = optim.sgd(0.1), jnp.array(1.0)
+
+    def step(carry):
+        w, state, steps = carry
+        updates, state = rule.update(w, state, w)
+        return w + updates, state, steps + 1
+
+    unfinished = lambda carry: ~optim.converged(carry[0], 1e-3)  # noqa: E731
+    assert int(jax.lax.while_loop(unfinished, step, (start, rule.init(start), 0))[2]) == 66
 
 
 def test_gd_02_a_random_start_descends_until_converged(x64):

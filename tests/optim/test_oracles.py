@@ -35,26 +35,47 @@ def steps_on_constant(rule, gradient: float, steps: int) -> np.ndarray:
     return np.asarray(jax.lax.scan(body, rule.init(g), length=steps)[1])
 
 
-ON_A_PARABOLA = {
-    "MOM-01": (optim.momentum(0.1, form="ema"), [0.99, 0.9711, 0.944379, 0.910886], 1e-6),
-    "MOM-05": (optim.momentum(0.1), [0.9, 0.72, 0.486, 0.2268, -0.02916], 1e-12),
-    "MOM-05-ema": (optim.momentum(1.0, form="ema"), [0.9, 0.72, 0.486, 0.2268, -0.02916], 1e-12),
-    "MOM-08": (optim.nesterov(0.1), [0.81, 0.5751, 0.327321], 1e-12),
-    "MOM-09": (optim.momentum(0.1, decay=0.0), [0.9, 0.81, 0.729], 1e-12),
-    "MOM-09-ema": (optim.momentum(0.1, decay=0.0, form="ema"), [0.9, 0.81, 0.729], 1e-12),
-    "MOM-09-nesterov": (optim.nesterov(0.1, decay=0.0), [0.9, 0.81, 0.729], 1e-12),
-    "RMS-07": (optim.rmsprop(0.01), [0.968377, 0.945788, 0.927053], 1e-6),
-    "ADAM-01": (
-        optim.adam(0.1),
-        [0.900000001, 0.8004122297, 0.7015862745, 0.6039390627, 0.5079636619],
-        1e-10,
-    ),
-}
-
-
-@pytest.mark.parametrize(("rule", "points", "digits"), ON_A_PARABOLA.values(), ids=ON_A_PARABOLA)
-def test_iterates_on_a_parabola(rule, points, digits, x64):
+def assert_iterates(rule, points, digits=1e-12):
     np.testing.assert_allclose(iterates(rule, len(points)), points, rtol=0, atol=digits)
+
+
+def test_mom_01_a_step_along_the_mean_of_gradients(x64):
+    rule = optim.momentum(0.1, form="ema")
+    assert_iterates(rule, [0.99, 0.9711, 0.944379, 0.910886], 1e-6)
+
+
+@pytest.mark.parametrize("rule", [optim.momentum(0.1), optim.momentum(1.0, form="ema")])
+def test_mom_05_the_sum_is_the_mean_at_another_rate(rule, x64):
+    assert_iterates(rule, [0.9, 0.72, 0.486, 0.2268, -0.02916])
+
+
+def test_mom_08_the_parameters_hold_the_look_ahead_point_as_in_optax(x64, standard_promotion):
+    points = [0.81, 0.5751, 0.327321]
+    assert_iterates(optim.nesterov(0.1), points)
+    assert_iterates(optax.sgd(0.1, momentum=0.9, nesterov=True), points)
+
+
+WITHOUT_MEMORY = [
+    optim.momentum(0.1, decay=0.0),
+    optim.momentum(0.1, decay=0.0, form="ema"),
+    optim.nesterov(0.1, decay=0.0),
+    optim.nesterov(0.1, decay=0.0, form="ema"),
+    optim.sgd(0.1),
+]
+
+
+@pytest.mark.parametrize("rule", WITHOUT_MEMORY)
+def test_mom_09_without_memory_all_are_plain_descent(rule, x64):
+    assert_iterates(rule, [0.9, 0.81, 0.729])
+
+
+def test_rms_07_without_bias_correction(x64):
+    assert_iterates(optim.rmsprop(0.01), [0.968377, 0.945788, 0.927053], 1e-6)
+
+
+def test_adam_01_momentum_over_root_mean_square(x64):
+    points = [0.900000001, 0.8004122297, 0.7015862745, 0.6039390627, 0.5079636619]
+    assert_iterates(optim.adam(0.1), points, 1e-10)
 
 
 def test_gd_01_ten_steps_of_descent(x64):
@@ -74,8 +95,9 @@ def test_gd_22_too_large_a_rate_diverges(rate, curvature, steps, size, x64):
     assert abs(iterates(optim.sgd(rate), steps, curvature)[-1]) == pytest.approx(size, rel=2e-3)
 
 
-def test_mom_07_the_iterate_of_nesterov(x64):
-    rule, params = optim.nesterov(0.1), jnp.array(1.0)
+@pytest.mark.parametrize("rule", [optim.nesterov(0.1), optim.nesterov(1.0, form="ema")])
+def test_mom_07_the_iterate_of_nesterov(rule, x64):
+    params = jnp.array(1.0)
     state, points = rule.init(params), []
     for _ in range(4):
         updates, state = rule.update(params, state, params)
@@ -85,8 +107,12 @@ def test_mom_07_the_iterate_of_nesterov(x64):
 
 
 def test_mom_07_it_converges_where_the_literal_form_diverges(x64):
-    """Curvature 100 at rate 0.01: the unscaled look-ahead has spectral radius above 1."""
-    assert abs(iterates(optim.nesterov(0.01), 200, curvature=100.0)[-1]) < 1e-8
+    """Curvature 100 at rate 0.01: the look-ahead point of the notes forgets the rate."""
+    literal = np.array([[1 - 0.01 * 10, 0.01 * 0.9 * (1 - 10)], [-10.0, 0.9 * (1 - 10)]])
+    assert np.abs(np.linalg.eigvals(literal)).max() == pytest.approx(8.19, abs=0.005)
+    points = np.abs(iterates(optim.nesterov(0.01, form="ema"), 400, curvature=100.0))
+    rate = (points[300:].max() / points[200:300].max()) ** (1 / 100)
+    assert rate == pytest.approx(0.900, abs=5e-3)
 
 
 def test_mom_05_the_velocity_of_a_constant_gradient(x64):

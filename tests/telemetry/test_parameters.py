@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_dl import nn, telemetry
+from jaxopt_dl import data, losses, nn, optim, telemetry
 
 
 def linear_net(weight: float, depth: int):
@@ -65,16 +65,16 @@ def test_parameters_without_kernels_have_no_gains():
         telemetry.layer_gains({"bias": jnp.ones(3)})
 
 
-def trained(params, steps=5):
+def trained(params, steps=20):
     net = nn.mlp((32, 10), activation=nn.tanh)
     rng = np.random.default_rng(1)
-    x, targets = jnp.asarray(rng.normal(size=(20, 64)), jnp.float32), jnp.arange(20) % 10
+    x, targets = jnp.asarray(rng.normal(size=(20, 64)), jnp.float32), jnp.arange(20) % 7
 
     @jax.jit
     def step(params):
         def loss(params):
-            logits = jax.nn.log_softmax(net.apply(params, {}, x, training=True)[0])
-            return -jnp.mean(jnp.take_along_axis(logits, targets[:, None], axis=1))
+            logits, _ = net.apply(params, {}, x, training=True)
+            return jnp.mean(losses.softmax_cross_entropy(logits, targets))
 
         return jax.tree.map(lambda w, g: w - 0.1 * g, params, jax.grad(loss)(params))
 
@@ -98,6 +98,20 @@ def test_from_zero_weights_only_the_output_bias_learns_init_03(key):
         "00_dense": {"kernel": False, "bias": False},
         "02_dense": {"kernel": False, "bias": True},
     }
+
+
+def test_from_zero_weights_the_loss_stays_near_that_of_guessing_init_03(x64):
+    """Only class frequencies can be learned: 2.3009 on a part of the digits, about ln 10."""
+    labels = np.asarray(data.load_bundled("digits").y)
+    logits, rule = {"bias": jnp.zeros(10)}, optim.sgd(1.0)
+
+    def loss(params):
+        rows = jnp.broadcast_to(params["bias"][None], (len(labels), 10))
+        return jnp.mean(losses.softmax_cross_entropy(rows, jnp.asarray(labels)))
+
+    curve = optim.lr_sweep(lambda w, count: loss(w), logits, rule, [1.0], steps=100)[0]
+    assert float(curve[-1]) == pytest.approx(2.3009, abs=2e-3)
+    assert float(curve[0]) == pytest.approx(np.log(10))
 
 
 def test_random_weights_break_the_symmetry_init_02(key):

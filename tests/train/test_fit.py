@@ -152,16 +152,23 @@ def test_early_stopping_ends_the_run_and_keeps_the_best():
     assert accuracy[result.best_epoch - 1] == accuracy.max()
 
 
-def test_a_penalty_is_recorded_apart_and_adds_up():
-    """REG-13: total = loss + penalty."""
-    objective, params, state = classifier()
+def widened(tree):
+    """The tree with its float32 arrays in float64."""
+    is_single = lambda leaf: getattr(leaf, "dtype", None) == jnp.float32  # noqa: E731
+    return jax.tree.map(lambda leaf: leaf.astype(float) if is_single(leaf) else leaf, tree)
+
+
+def test_a_penalty_is_recorded_apart_and_adds_up(x64):
+    """REG-13: total = loss + penalty, to 1e-12 in float64."""
+    objective, params, state = widened(classifier())
     objective = train.supervised(
         objective.layer, objective.loss, penalty=lambda p: losses.l2_penalty(p, 0.1)
     )
-    history = run(objective, params, state, dev=blobs(30, seed=1)).history
+    data, dev = widened((blobs(), blobs(30, seed=1)))
+    history = run(objective, params, state, data=data, dev=dev).history
     for part in ("train", "dev"):
         total = history[f"{part}_data_loss"] + history[f"{part}_penalty"]
-        np.testing.assert_allclose(history[f"{part}_loss"], total, rtol=1e-6)
+        np.testing.assert_allclose(history[f"{part}_loss"], total, rtol=0, atol=1e-12)
 
 
 def test_the_applied_learning_rate_is_recorded():
