@@ -111,7 +111,7 @@ class HostEvaluator(Evaluator):
             moved[low:high] += step * unit[low:high]
             found[row] = self._function(moved)
             self.calls += 1
-        self._on_progress(self.calls)
+            self._on_progress(self.calls)
         return found
 
 

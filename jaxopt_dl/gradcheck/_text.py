@@ -16,7 +16,7 @@ NAME = WIDTH - VERDICT - ERROR - SHAPE - 3 * GAP
 """Columns of the table."""
 INDENT = "    "
 WITHOUT_WRONG_ENTRIES = {
-    "nondeterministic": "two calls with the same parameters differ",
+    "nondeterministic": "the function is not the same in every call",
     "non_finite": "the loss is not finite",
     "rule": "a custom rule changes the loss",
     "surrogate": "a custom rule changes the loss",

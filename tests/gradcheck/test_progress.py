@@ -3,9 +3,11 @@
 import io
 import sys
 
+import numpy as np
 import pytest
 
 from jaxopt_dl.gradcheck import _progress
+from jaxopt_dl.gradcheck._evaluate import HostEvaluator, Moves
 from jaxopt_dl.gradcheck._progress import ERASE, reporting
 
 
@@ -64,3 +66,11 @@ def test_the_line_is_erased_after_ctrl_c_as_well(monkeypatch):
         report(10)
         raise KeyboardInterrupt
     assert screen.getvalue().endswith(ERASE)
+
+
+def test_a_slow_function_on_the_host_is_reported_value_by_value():
+    counts = []
+    evaluator = HostEvaluator(np.sum, counts.append)
+    first = np.arange(3)
+    evaluator.values(np.ones(3), np.ones(3), Moves(first, first + 1, np.ones(3)))
+    assert counts == [1, 2, 3]

@@ -80,7 +80,7 @@ def report_of(
         ),
         (
             report_of(leaf("w", ()), causes=(cause("nondeterministic"),)),
-            "FAIL - two calls with the same parameters differ",
+            "FAIL - the function is not the same in every call",
         ),
         (report_of(leaf("w", ()), causes=(cause("non_finite"),)), "FAIL - the loss is not finite"),
         (report_of(leaf("w", ()), causes=(cause(),)), "FAIL - a custom rule changes the loss"),
