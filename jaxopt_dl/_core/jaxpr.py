@@ -118,6 +118,62 @@ def scan_counts(equation: Equation) -> tuple[int, int]:
     return len(consts), len(carry)
 
 
+class Loop(NamedTuple):
+    """A `while` equation taken apart.
+
+    Attributes:
+      test: whether to go on; its inputs are `tested` constants and the state. Under `vmap` it
+        answers for every lane, and the state leads with the axes of the answer.
+      body: one step; its inputs are `looped` constants and the state.
+      tested: number of constants of the test, which come first among the equation's inputs.
+      looped: number of constants of the body, which come next; the first state is the rest.
+    """
+
+    test: Program
+    body: Program
+    tested: int
+    looped: int
+
+
+def loop_of(equation: Equation) -> Loop:
+    """Take a `while` equation apart."""
+    params = equation.params
+    parts = params["cond_jaxpr"], params["body_jaxpr"]
+    return Loop(*parts, params["cond_nconsts"], params["body_nconsts"])
+
+
+class LinearSolve(NamedTuple):
+    """A `custom_linear_solve` equation and its inputs taken apart.
+
+    Attributes:
+      apply: the matrix as a program, after its `applied` constants.
+      solve: the solver as a program, after its `solved` constants.
+      applied: values of these constants.
+      solved: values of these constants.
+      right: the right-hand side.
+    """
+
+    apply: Program
+    solve: Program
+    applied: list
+    solved: list
+    right: list
+
+
+def linear_solve_of(equation: Equation, values: Sequence[Any]) -> LinearSolve:
+    """Take a `custom_linear_solve` equation apart."""
+    lengths, programs = equation.params["const_lengths"], equation.params["jaxprs"]
+    before = lengths.matvec + lengths.vecmat
+    end = before + lengths.solve + lengths.transpose_solve
+    return LinearSolve(
+        programs.matvec,
+        programs.solve,
+        list(values[: lengths.matvec]),
+        list(values[before : before + lengths.solve]),
+        list(values[end:]),
+    )
+
+
 def user_place(equation: Equation) -> Place | None:
     """Return where the user wrote an equation, or None where only libraries appear."""
     for frame in _frames(equation):
@@ -281,11 +337,11 @@ def _through_call(
             join,
         )
     if name == "while":
-        tested, looped = params["cond_nconsts"], params["body_nconsts"]
+        test, body, tested, looped = loop_of(equation)
         fixed = facts[tested : tested + looped]
         start = facts[tested + looped :]
-        ends = _repeat(lambda state: through(params["body_jaxpr"], [*fixed, *state]), start, join)
-        stop = through(params["cond_jaxpr"], [*facts[:tested], *ends])[0]
+        ends = _repeat(lambda state: through(body, [*fixed, *state]), start, join)
+        stop = through(test, [*facts[:tested], *ends])[0]
         return [join(fact, stop) for fact in ends]
     return None
 

@@ -16,12 +16,13 @@ from . import _causes, _determinism, _nonfinite, _refusals, _summary
 from ._arguments import check_options
 from ._evaluate import CACHE, LARGE_CACHE, evaluator_of
 from ._examine import Finding, Witnesses, look
-from ._points import further_points
 from ._problem import WHO, Problem, prepare
 from ._progress import reporting
 from ._report import Cause, GradientReport
 from ._review import roundings
+from ._settle import settle, settled
 from ._subject import Subject, study
+from ._visits import visit
 
 WITHOUT_FLOAT64 = ("tpu", "METAL")
 
@@ -59,8 +60,8 @@ def check_gradients(
         "straight_through", "stop_gradient" or "round".
       components: how many entries to difference one by one: "all", a number, or "auto" (all
         up to 4096 parameters; above, a sample of every leaf and random directions).
-      points: further parameters to look at: "auto" (shifted, mirrored, saturated and roughly
-        trained ones), or trees like `params`; empty for none.
+      points: further parameters to look at: "auto" (shifted, mirrored, saturated, far away and
+        roughly trained ones), or trees like `params`; empty for none.
       seed: of every random choice the check makes.
       progress: whether long checks report to standard error; "auto" does on a terminal.
 
@@ -144,18 +145,19 @@ def _check(
         return _summary.refuse(subject.problem.slices, cause, remarks)
     if (cause := _determinism.gradient_is_random(subject, start)) is not None:
         return _summary.refuse(subject.problem.slices, cause, remarks)
-    findings = [look(subject, witnesses, "given", start, random, components)]
-    for name, point in _further(subject, findings[0], points, random).items():
-        if findings[-1].failed:
-            break
-        if _worth_a_look(subject, witnesses, point):
-            findings.append(look(subject, witnesses, name, point, random, None))
-    if points is not None:
-        remarks += _left_out(witnesses, points)
+    given = look(subject, witnesses, "given", start, random, components)
+    steady = settle(subject, witnesses, given, random, on_progress)
+    anywhere = steady or (subject, witnesses)
+    further, omitted = visit(*anywhere, given, points, random, bounded=steady is not None)
+    if steady is None and any(finding.failed for finding in further):
+        steady = settled(subject, witnesses, given, on_progress)
+        if steady is not None:
+            further, omitted = visit(*steady, given, points, random, bounded=True)
+    findings = [given, *further]
     shown = next((finding for finding in findings if finding.failed), findings[0])
     causes = _all_causes(subject, shown, findings[0], allow)
-    calls = witnesses.evaluator.calls
-    return _summary.summarize(subject, findings, shown, causes, calls, remarks)
+    calls = sum(used.calls for used in {witnesses.evaluator, anywhere[1].evaluator})
+    return _summary.summarize(subject, findings, shown, causes, calls, remarks + omitted)
 
 
 def _all_causes(
@@ -201,43 +203,6 @@ def _further_given(
         return None
     named = enumerate(points)
     return {f"point {i + 1}": problem.point(f"`points[{i}]`", tree) for i, tree in named}
-
-
-def _further(
-    subject: Subject,
-    given: Finding,
-    points: dict[str, np.ndarray] | None,
-    random: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    if points is not None:
-        return points
-    if not _may_leave(subject):
-        return {}
-    return further_points(given.base.point, given.base.unit, given.known.gradient, random)
-
-
-def _may_leave(subject: Subject) -> bool:
-    """Whether other points make sense.
-
-    A gradient given as a tree holds at one point alone, and a loop that runs until something
-    has converged need not end elsewhere.
-    """
-    only_here = subject.written is not None and not subject.written.file
-    return not only_here and not subject.paths.loops
-
-
-def _worth_a_look(subject: Subject, witnesses: Witnesses, point: np.ndarray) -> bool:
-    """Whether the loss is finite there, and anything but JAX's own rules could go wrong."""
-    if not np.isfinite(witnesses.evaluator.value(point)):
-        return False
-    if np.all(np.isfinite(subject.gradient(point))):
-        return bool(subject.rules) or subject.written is not None
-    return not _nonfinite.overflows(subject, point)
-
-
-def _left_out(witnesses: Witnesses, points: dict[str, np.ndarray]) -> list[str]:
-    infinite = [n for n, x in points.items() if not np.isfinite(witnesses.evaluator.value(x))]
-    return [f"the loss is not finite at {name}, which was left out" for name in infinite]
 
 
 def _unknown_names(subject: Subject, allow: Sequence[str]) -> list[str]:

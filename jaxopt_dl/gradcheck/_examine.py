@@ -9,7 +9,7 @@ from ._components import Base, difference
 from ._differences import NOISE_FACTOR
 from ._evaluate import Evaluator
 from ._review import Roundings, spread
-from ._subject import Gradient, Subject
+from ._subject import Gradient, Subject, Traced
 from ._units import units
 from ._verdict import FAIL, PASS, Opinions
 
@@ -32,7 +32,7 @@ class Witnesses(NamedTuple):
       roundings: rounding errors of all of them.
     """
 
-    stripped: Gradient | None
+    stripped: Traced | Gradient | None
     permitted: Gradient | None
     evaluator: Evaluator
     width: int
@@ -86,7 +86,7 @@ def look(
       random: source of directions and samples.
       components: as in `check_gradients`; None to difference only what looks wrong.
     """
-    base = _base(subject, witnesses.evaluator, point, random)
+    base = base_at(subject, witnesses.evaluator, point, random)
     g = subject.gradient(point)
     roundoff = subject.paths.roundoff
     rounding = _rounding.of_gradient(subject.gradient, point, g, random, roundoff)
@@ -117,6 +117,35 @@ def look(
         status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
     return Finding(name, base, known, status, chosen, directions, unexplained, unstripped)
+
+
+def glance(
+    subject: Subject,
+    witnesses: Witnesses,
+    name: str,
+    point: np.ndarray,
+    random: np.random.Generator,
+) -> Finding:
+    """Look at a further point, closely only if gradient and stripped program differ there.
+
+    Args:
+      subject: what is checked.
+      witnesses: the other opinions.
+      name: what to call the point.
+      point: `(size,)`.
+      random: source of directions and samples.
+    """
+    slices, g = subject.problem.slices, subject.gradient(point)
+    unit, value = units(point, slices), witnesses.evaluator.value(point)
+    known = _verdict.opinions(g, _rounding.lenient(slices, g, unit), unit, value)
+    try:
+        known.stripped[:] = g if witnesses.stripped is None else witnesses.stripped(point)
+    except Exception:  # said by the closer look
+        return look(subject, witnesses, name, point, random, None)
+    status = _verdict.judge(known)
+    if np.any(status != PASS):
+        return look(subject, witnesses, name, point, random, None)
+    return Finding(name, Base(point, unit, value, 0.0), known, status, np.zeros(0, int), 0, (), "")
 
 
 def _search(
@@ -151,9 +180,10 @@ def _search(
     return chosen, directions, tuple(int(leaf) for leaf in open_leaves)
 
 
-def _base(
+def base_at(
     subject: Subject, evaluator: Evaluator, point: np.ndarray, random: np.random.Generator
 ) -> Base:
+    """Measure the value, the noise and the units at a point."""
     unit = units(point, subject.problem.slices)
     direction = unit * random.choice([-1.0, 1.0], point.size)
     value, noise = _noise.measure(

@@ -1,14 +1,17 @@
 """Further parameter values to look at: a bug can hide near the initialization.
 
-All but one keep the scale of every leaf; that one is of size 1, where many functions bend.
-Points where the loss is not finite are left out by the
-caller, since a function need not be defined everywhere.
+Near points keep the scale of every leaf, but for one of size 1, where many functions bend. Far
+points grow, from the leaves' own scale and from size 1, because a rule can be wrong only where a
+function saturates. The caller leaves out points where the loss is not finite, since a function
+need not be defined everywhere.
 """
 
 import numpy as np
 
 STEPS = 5
 STEP_SIZE = 0.2
+FOLDS = (16, 64)
+RANDOM_FOLDS = (4, 16)
 
 
 def further_points(
@@ -31,3 +34,21 @@ def further_points(
         "random": random.standard_normal(point.shape),
         "saturated": 4.0 * (point + 0.5 * noise),
     }
+
+
+def far_points(
+    point: np.ndarray, unit: np.ndarray, random: np.random.Generator
+) -> tuple[dict[str, np.ndarray], ...]:
+    """Return named points that grow, one series for every direction.
+
+    Args:
+      point: the user's parameters.
+      unit: the size of an ordinary change of each parameter.
+      random: source of the directions.
+    """
+    own = point + 0.5 * unit * random.standard_normal(point.shape)
+    anywhere = random.standard_normal(point.shape)
+    return (
+        {f"{fold}-fold": fold * own for fold in FOLDS},
+        {f"random {fold}-fold": fold * anywhere for fold in RANDOM_FOLDS},
+    )

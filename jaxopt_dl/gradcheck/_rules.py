@@ -10,6 +10,8 @@ import numpy as np
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Place, Program, Site
 
+from ._loops import has_loops
+
 STOP = "stop_gradient"
 IDLE = frozenset(("copy", "convert_element_type", "reshape", "squeeze", "broadcast_in_dim"))
 """A body made of these returns its operand; a rule on it can only mean to change the gradient."""
@@ -128,7 +130,12 @@ def is_surrogate(rule: Rule) -> bool:
 
 
 def _is_flat(body: Program, types: Sequence[Any]) -> bool:
-    """Whether the derivative of a program is zero at random inputs of several sizes."""
+    """Whether the derivative of a program is zero at random inputs of several sizes.
+
+    A loop need not end there, and seldom has a derivative.
+    """
+    if has_loops(body):
+        return False
     random = np.random.default_rng(0)
     moving = [i for i, kind in enumerate(types) if jnp.issubdtype(kind.dtype, np.floating)]
 

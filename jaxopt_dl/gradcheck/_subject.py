@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.jaxpr import Place, Program
-from jaxopt_dl._core.types import PyTree
+from jaxopt_dl._core.types import Array, PyTree
 
 from ._paths import Paths, trace_paths
 from ._problem import Problem, ravel
@@ -19,12 +19,33 @@ from ._shaken import Shaken
 Gradient = Callable[[np.ndarray], np.ndarray]
 
 
-class Automatic:
+class Traced:
+    """A gradient that JAX computes from a flat vector.
+
+    Attributes:
+      traced: the same as a function that JAX can trace.
+    """
+
+    def __init__(self, traced: Callable[[Array], Array]):
+        """Compile at the first call."""
+        self.traced = traced
+        self._run = jax.jit(traced)
+
+    def __call__(self, flat: np.ndarray) -> np.ndarray:
+        """Return the gradient."""
+        return np.asarray(self._run(jnp.asarray(flat)))
+
+    def shaken(self, roundoff: float) -> Shaken:
+        """Return the gradient with shaken operations."""
+        return Shaken(self.traced, roundoff)
+
+
+class Automatic(Traced):
     """The compiled reverse-mode gradient of a scalar function of a flat vector."""
 
     def __init__(self, function: Callable):
         """Compile at the first call."""
-        self._function = function
+        super().__init__(jax.grad(function))
         self._both = jax.jit(jax.value_and_grad(function))
 
     def both(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -36,16 +57,13 @@ class Automatic:
         """Return the gradient."""
         return self.both(flat)[1]
 
-    def shaken(self, roundoff: float) -> Shaken:
-        """Return the gradient with shaken operations."""
-        return Shaken(jax.grad(self._function), roundoff)
-
 
 class HandWritten:
     """A user's gradient: a function of the same arguments, or a tree that holds at one point.
 
     Attributes:
       integers: paths of the leaves that came as integers.
+      traced: the gradient as a function that JAX may be able to trace; None for a tree.
     """
 
     def __init__(self, problem: Problem, gradient: Any):
@@ -59,6 +77,7 @@ class HandWritten:
         self._problem = problem
         self._function: Any = gradient if callable(gradient) else None
         self._values = None if callable(gradient) else self._flat("`gradient`", gradient)
+        self.traced = self._joined if callable(gradient) else None
 
     def __call__(self, flat: np.ndarray) -> np.ndarray:
         """Return the gradient of the flat vector."""
@@ -69,7 +88,10 @@ class HandWritten:
 
     def shaken(self, roundoff: float) -> Shaken:
         """Return the gradient with shaken operations; one written in NumPy cannot be traced."""
-        return Shaken(lambda flat: self._problem.ravel(self._at(flat)), roundoff)
+        return Shaken(self._joined, roundoff)
+
+    def _joined(self, flat: Array) -> Array:
+        return self._problem.ravel(self._at(flat))
 
     def _at(self, flat: Any) -> PyTree:
         problem = self._problem
@@ -102,9 +124,14 @@ class Subject(NamedTuple):
     paths: Paths
     rules: tuple[Rule, ...]
     allowed: tuple[Rule, ...]
-    gradient: Automatic | HandWritten
+    gradient: Traced | HandWritten
     automatic: Automatic
     written: Place | None
+
+    @property
+    def has_own_rules(self) -> bool:
+        """Whether anything but JAX's own rules could be wrong."""
+        return bool(self.rules) or self.written is not None
 
     def stripped_of(self, rules: Sequence[Rule]) -> Automatic:
         """Return the gradient of the program with some rules taken out."""

@@ -135,6 +135,7 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
     known = finding.known
     differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
     differs &= ~_verdict.agrees(known, known.stripped) & ~np.isfinite(known.permitted)
+    differs &= ~np.isfinite(known.settled)
     if np.any(differs):
         number = counted(int(np.sum(differs)), "entry", "entries")
         notes.append(
@@ -157,12 +158,32 @@ def _kink_note(subject: Subject, finding: Finding) -> list[str]:
     kinks = np.flatnonzero(finding.status == KINK)
     if kinks.size == 0:
         return []
-    slices = subject.problem.slices
-    names = [next(s for s in slices if s.start <= i < s.stop).entry(int(i)) for i in kinks]
+    names = [_entry(subject, int(i)) for i in kinks]
     return [
         f"kink at {listed(names, 3)}: the slopes from both sides differ there, and the gradient is "
         "a valid subgradient"
     ]
+
+
+def _settled_note(subject: Subject, finding: Finding) -> list[str]:
+    known = finding.known
+    found = np.flatnonzero(np.isfinite(known.settled))
+    if found.size == 0:
+        return []
+    gap = np.where(np.isfinite(known.slope), np.abs(known.gradient - known.slope), -1.0)[found]
+    worst = int(found[np.argmax(gap)])
+    number = counted(found.size, "entry", "entries")
+    return [
+        f"inner solvers stop early, which matters to {number}. At {_entry(subject, worst)} the "
+        f"loss as computed has slope {known.slope[worst]:.6g} and the gradient is "
+        f"{known.gradient[worst]:.6g}; with the solvers run on both are "
+        f"{known.settled[worst]:.6g}, so the gradient is right"
+    ]
+
+
+def _entry(subject: Subject, position: int) -> str:
+    slices = subject.problem.slices
+    return next(s for s in slices if s.start <= position < s.stop).entry(position)
 
 
 def _integer_note(subject: Subject) -> list[str]:

@@ -36,6 +36,7 @@ class Opinions(NamedTuple):
       doubt: how far rounding alone moves a.
       permitted: differentiation with the allowed rules in force, where that changes it; else NaN.
       vouched: whether random directions through the entry agree with g.
+      settled: g with its inner solvers run on, where that acquits it; else NaN.
     """
 
     gradient: np.ndarray
@@ -50,6 +51,7 @@ class Opinions(NamedTuple):
     doubt: np.ndarray
     permitted: np.ndarray
     vouched: np.ndarray
+    settled: np.ndarray
 
     def record(self, positions: np.ndarray, found: Slopes) -> None:
         """Write down the slopes found at some positions."""
@@ -94,6 +96,7 @@ def opinions(
         doubt=np.zeros(gradient.shape),
         permitted=unknown(),
         vouched=np.zeros(gradient.shape, bool),
+        settled=unknown(),
     )
 
 
@@ -117,7 +120,7 @@ def reference(known: Opinions) -> np.ndarray:
     sharp = known.bar <= SHARP * np.abs(known.slope)
     best = np.where(sharp | ~np.isfinite(known.stripped), known.slope, known.stripped)
     inside = known.kinked & (_at_kink(known) == KINK)
-    best = np.where(inside | ~np.isfinite(best), known.gradient, best)
+    best = np.where(inside | np.isfinite(known.settled) | ~np.isfinite(best), known.gradient, best)
     return np.where(np.isfinite(known.permitted), known.permitted, best)
 
 

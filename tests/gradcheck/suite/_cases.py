@@ -30,6 +30,8 @@ THEMES = (
     "scales",
     "cancellation",
     "solvers",
+    "loose_solvers",
+    "far_away",
     "containers",
     "models",
     "control_flow",
