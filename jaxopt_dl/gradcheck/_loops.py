@@ -92,6 +92,7 @@ def paced(program: Program, pace: Pace) -> Callable[[Sequence[Any]], list]:
     Rules and linear solvers are entered, so that it must not be differentiated.
     """
     settles = {id(e): pace.settles[i] for i, e in enumerate(find_solvers(program))}
+    never = np.zeros((), bool)
     replace: dict[int, jaxpr.Replacement] = {}
 
     def run(part: Program | None, values: Sequence[Any]) -> list:
@@ -101,10 +102,10 @@ def paced(program: Program, pace: Pace) -> Callable[[Sequence[Any]], list]:
         return run(jaxpr.body_of(equation), values)
 
     def solve(equation: Equation, values: list) -> list:
-        return _solve(equation, values, settles.get(id(equation), False), run)
+        return _solve(equation, values, settles.get(id(equation), never), run)
 
     def repeat(equation: Equation, values: list) -> list:
-        return _repeat(equation, values, pace.limit, settles.get(id(equation), False), run)
+        return _repeat(equation, values, pace.limit, settles.get(id(equation), never), run)
 
     chosen = {LOOP: repeat, SOLVE: solve, **dict.fromkeys(jaxpr.RULES, enter)}
     for site in jaxpr.walk(program):
@@ -214,7 +215,7 @@ def _solve(equation: Equation, values: list, settle: Any, run: Callable[..., lis
     right = [_strong(part) for part in right]
     start = [jnp.zeros_like(part) for part in right], right, jnp.asarray(0)
     found, left, _ = jax.lax.while_loop(is_open, refine, start)
-    good = ~jnp.asarray(settle) | (_norm(left) <= SOLVED * size)
+    good = ~settle | (_norm(left) <= SOLVED * size)
     return [jnp.where(good, part, jnp.nan) for part in found]
 
 

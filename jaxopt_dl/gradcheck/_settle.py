@@ -16,8 +16,8 @@ from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.types import Array
 
 from . import _rounding, _verdict
-from ._evaluate import Evaluator
 from ._components import difference, some_of_each
+from ._evaluate import Evaluator
 from ._examine import Finding, Witnesses, base_at
 from ._loops import MODEST, find_pace, has_loops, paced
 from ._slices import Slice
