@@ -130,7 +130,8 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
     promoted = describe_promotion(subject.problem)
     if promoted:
         notes.append(promoted)
-    notes += _kink_note(subject, finding) + _unlisted_note(subject, finding)
+    notes += _kink_note(subject, finding) + _settled_note(subject, finding)
+    notes += _unlisted_note(subject, finding)
     notes += _integer_note(subject) + _unused_note(subject)
     known = finding.known
     differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
