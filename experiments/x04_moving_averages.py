@@ -81,7 +81,7 @@ def draw(measured: Measured) -> Figure:
     axes[1].plot([], [], color="0.3", linestyle="--", label="uncorrected")
     for axis in axes:
         axis.set_xlabel("day")
-        axis.set_ylabel("temperature (°F)")
+        axis.set_ylabel("temperature (degrees Fahrenheit)")
         axis.legend(ncols=2)
     return figure
 
