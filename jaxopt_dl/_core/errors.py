@@ -78,7 +78,8 @@ def check_number(
             fail(who, f"`{name}` must be a real number", came, advice, kind=TypeError)
         if value.shape != ():
             came = f"got an array of shape {value.shape}"
-            fail(who, f"`{name}` must be one number", came, "Pass a scalar; vmap for several.")
+            scalar = f"Pass a scalar in {interval}; vmap for several."
+            fail(who, f"`{name}` must be one number", came, scalar)
         if is_traced(value):
             return
     number = float(value)

@@ -5,6 +5,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxopt_dl import optim
@@ -116,6 +118,13 @@ CASES = [
         {"learning_rate": 0.02, "decay": 0.8},
         references.nesterov,
         lambda learning_rate, decay: optax.sgd(learning_rate, decay, nesterov=True),
+        slots=1,
+    ),
+    Case(
+        "nesterov_ema",
+        functools.partial(optim.nesterov, form="ema"),
+        {"learning_rate": 0.2, "decay": 0.7},
+        references.nesterov_ema,
         slots=1,
     ),
     Case(
@@ -293,19 +302,26 @@ CASES = [
 ]
 
 BAD_NUMBERS = {
-    "learning_rate": [-0.1, float("nan"), float("inf"), "0.1", True, None],
-    "decay": [-0.1, 1.0, float("nan")],
-    "b1": [-0.1, 1.0, float("nan")],
+    "learning_rate": [-0.1],
+    "decay": [-0.1, 1.0, 1.5],
+    "b1": [-0.1, 1.0, 1.5],
     "b2": [-0.1, 1.0, 1.5],
-    "eps": [0.0, -1e-8, float("nan")],
-    "eps_root": [-1e-8, float("nan")],
-    "weight_decay": [-0.1, float("inf")],
-    "max_norm": [0.0, -1.0, float("nan")],
-    "limit": [0.0, -1.0, "1"],
-    "lambd": [-0.1, float("nan"), True],
-    "factor": [0.0, 1.0, -0.5, float("nan")],
-    "rtol": [-0.1, 1.1, float("nan")],
-    "atol": [-0.1, float("inf")],
+    "eps": [0.0, -1e-8],
+    "eps_root": [-1e-8],
+    "weight_decay": [-0.1],
+    "max_norm": [0.0, -1.0],
+    "limit": [0.0, -1.0],
+    "lambd": [-0.1],
+    "factor": [0.0, 1.0, -0.5],
+    "rtol": [-0.1, 1.1],
+    "atol": [-0.1],
     "min_scale": [-0.1, 1.1],
 }
 """Values outside the range of each number; every number of every row is tried with all of them."""
+
+NO_NUMBERS = [
+    *(float("nan"), float("inf"), -float("inf")),
+    *("0.1", True, None, 1 + 2j, [0.1]),
+    *(np.array([0.1, 0.2]), jnp.array([0.1, 0.2]), np.array(0.5j), np.array(True)),
+]
+"""Values that no number may have."""

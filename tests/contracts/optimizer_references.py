@@ -31,6 +31,16 @@ def nesterov(g, w, t, memory, *, learning_rate, decay):
     return iterate + decay * velocity - w
 
 
+def nesterov_ema(g, w, t, memory, *, learning_rate, decay):
+    """The same on a mean of gradients, whose step the caller's vector is ahead by."""
+    mean = memory.get("z", np.zeros_like(w))
+    iterate = memory.get("iterate", w.copy())
+    mean = decay * mean - (1.0 - decay) * g
+    iterate = iterate + learning_rate * mean
+    memory.update(z=mean, iterate=iterate)
+    return iterate + learning_rate * decay * mean - w
+
+
 def rmsprop_inside(g, w, t, memory, *, decay, eps, learning_rate=-1.0):
     memory["r"] = decay * memory.get("r", 0.0) + (1.0 - decay) * g**2
     return -learning_rate * g / np.sqrt(memory["r"] + eps)

@@ -16,8 +16,8 @@ from jax.flatten_util import ravel_pytree
 
 from jaxopt_dl import optim
 from jaxopt_dl.testing import _numbers, _transformations
-from jaxopt_dl.testing._promise import hold
-from tests.contracts.optimizer_cases import BAD_NUMBERS, CASES, Case
+from jaxopt_dl.testing._promise import hold, traced_once
+from tests.contracts.optimizer_cases import BAD_NUMBERS, CASES, NO_NUMBERS, Case
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -68,10 +68,10 @@ def run(transformation, steps: int, *, scale: float = 1.0, params=None) -> tuple
     return jax.lax.scan(body, (params, transformation.init(params)), length=steps)[0]
 
 
-def reference_run(case: Case, steps: int, **numbers) -> np.ndarray:
+def reference_run(case: Case, steps: int, slope=gradient_of, **numbers) -> np.ndarray:
     w, memory = START.copy(), {}
     for t in range(1, steps + 1):
-        w = w + pace(case) * case.reference(gradient_of(w), w, t, memory, **numbers)
+        w = w + pace(case) * case.reference(slope(w), w, t, memory, **numbers)
     return memory.get("seen", w)
 
 
@@ -79,16 +79,27 @@ FACTORS = (1.0, 0.7, 0.4)
 
 
 @functools.cache
-def fifty_steps_at_all_factors(case_index: int) -> np.ndarray:
-    """Three runs as one vmapped program, every number multiplied by a factor: `(3, 10)`."""
+def fifty_steps_at_all_factors(case_index: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three runs as one vmapped program, every number multiplied by a factor, and their slopes.
+
+    Both are `(3, 10)`; the slope is the derivative by the factor, so by all numbers at once.
+    """
     case = CASES[case_index]
 
     def final(factor):
-        numbers = {name: factor * value for name, value in case.numbers.items()}
+        numbers = times(factor, case.numbers)
         return ravel_pytree(case.read(*run(case.make(**numbers), 50, scale=pace(case))))[0]
 
+    def both(factor):
+        return jax.jvp(final, (factor,), (jnp.ones_like(factor),))
+
     with jax.enable_x64(True):
-        return np.asarray(jax.jit(jax.vmap(final))(jnp.array(FACTORS)))
+        ends, slopes = jax.jit(jax.vmap(both))(jnp.array(FACTORS))
+        return np.asarray(ends), np.asarray(slopes)
+
+
+def times(factor, numbers: dict) -> dict:
+    return {name: factor * value for name, value in numbers.items()}
 
 
 @every_case
@@ -114,22 +125,77 @@ def test_it_takes_extra_arguments(case):
 @every_case
 @pytest.mark.parametrize("row", range(len(FACTORS)))
 def test_fifty_steps_under_vmap_over_every_number_equal_the_published_formula(case, row):
-    ours = fifty_steps_at_all_factors(CASES.index(case))[row]
-    numbers = {name: FACTORS[row] * value for name, value in case.numbers.items()}
-    np.testing.assert_allclose(ours, reference_run(case, 50, **numbers), rtol=0, atol=1e-12)
+    ours = fifty_steps_at_all_factors(CASES.index(case))[0][row]
+    expected = reference_run(case, 50, **times(FACTORS[row], case.numbers))
+    np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-12)
     assert np.abs(ours - START).max() > 0.05
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.is_block], ids=lambda case: case.name)
+def test_the_slope_of_a_run_by_its_numbers_is_that_of_the_formula(case):
+    for factor, slope in zip(
+        FACTORS, fifty_steps_at_all_factors(CASES.index(case))[1], strict=True
+    ):
+        above, below = (
+            reference_run(case, 50, **times(factor + h, case.numbers)) for h in (1e-6, -1e-6)
+        )
+        np.testing.assert_allclose(slope, (above - below) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+@every_case
+def test_a_scan_in_single_and_in_half_precision_follows_the_formula(case):
+    """Each parameter in a bowl of its own, since these programs cost little to compile."""
+    rule, scale = case.make(**case.numbers), pace(case)
+
+    def step(carry, _):
+        after = []
+        for params, state in carry:
+            updates, state = rule.update(jax.tree.map(bowl, params), state, params)
+            after.append((jax.tree.map(lambda w, u: w + scale * u, params, updates), state))
+        return after, None
+
+    points = [params_of(dtype) for dtype in (jnp.float32, jnp.bfloat16)]
+    starts = [(params, rule.init(params)) for params in points]
+    runs = jax.jit(lambda starts: jax.lax.scan(step, starts, length=5)[0])(starts)
+    single, half = (ravel_pytree(case.read(*end))[0].astype(jnp.float32) for end in runs)
+    expected = reference_run(case, 5, bowl, **case.numbers)
+    np.testing.assert_allclose(single, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(half, expected, rtol=0, atol=0.05)
+
+
+def bowl(w):
+    return 0.7 * w + 0.3 * w**3 + 0.4
+
+
+@every_case
+def test_numbers_are_edited_inside_an_accumulation_that_was_built_once(case, standard_promotion):
+    """`optax.MultiSteps` updates with the mean of two gradients and the numbers of its state."""
+    accumulated = optax.MultiSteps(case.make(**case.numbers), 2).gradient_transformation()
+    update, params = traced_once(accumulated.update), params_of()
+    other, mean = flipped(params), jax.tree.map(lambda leaf: -leaf, params)
+    for factor in (0.5, 0.8):
+        numbers = times(factor, case.numbers)
+        state = optim.with_hyperparams(accumulated.init(params), **numbers)
+        _, state = update(params, state, params)
+        got, _ = update(other, state, params)
+        alone = case.make(**numbers)
+        expected, _ = alone.update(mean, alone.init(params), params)
+        chex.assert_trees_all_close(got, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.peer], ids=lambda case: case.name)
 def test_fifty_steps_equal_optax_in_float64(case, x64, standard_promotion):
     assert case.peer is not None
-    ours = fifty_steps_at_all_factors(CASES.index(case))[0]
+    ours = fifty_steps_at_all_factors(CASES.index(case))[0][0]
     theirs, _ = jax.jit(lambda: run(case.peer(**case.numbers), 50, scale=pace(case)))()
     np.testing.assert_allclose(ours, ravel_pytree(theirs)[0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if not c.is_block], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.name in ("nesterov", "adamw")], ids=lambda case: case.name
+)
 def test_the_gradient_of_a_run_by_every_number_equals_differences_of_the_formula(case, x64):
+    """Backward through a run; the slopes forward are those of all rules."""
     weights = np.arange(1.0, 11.0)
 
     def final(numbers):
@@ -198,13 +264,16 @@ def test_optax_finds_the_leaves_of_the_state_that_belong_to_parameters(case):
     assert sum(jax.tree.leaves(changed)) == case.slots * case.moved
 
 
-BAD = [(c, name, bad) for c in CASES for name in c.numbers for bad in BAD_NUMBERS[name]]
+NUMBERS = [(case, name) for case in CASES for name in case.numbers]
 
 
-@pytest.mark.parametrize(("case", "name", "bad"), BAD, ids=lambda v: getattr(v, "name", repr(v)))
-def test_a_bad_number_raises_and_names_the_number_and_its_range(case, name, bad):
-    with pytest.raises((TypeError, ValueError), match=rf"`{name}` must .*Pass a number in [\[(]0"):
-        case.make(**{**case.numbers, name: bad})
+@pytest.mark.parametrize(("case", "name"), NUMBERS, ids=lambda v: getattr(v, "name", v))
+def test_a_bad_number_raises_and_names_the_number_and_its_range(case, name):
+    message = rf"`{name}` must .*Pass a (number|scalar) in [\[(]0, (1|inf)[\])]"
+    for bad in (*BAD_NUMBERS[name], *NO_NUMBERS):
+        with pytest.raises((TypeError, ValueError), match=message):
+            case.make(**{**case.numbers, name: bad})
+            pytest.fail(f"{bad!r} was accepted")
 
 
 @every_case
