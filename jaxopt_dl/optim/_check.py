@@ -48,7 +48,8 @@ def check_updates(who: str, updates: PyTree, params: PyTree | None, slots: tuple
         if wanted is not None and wanted != given:
             path = min(path for path, _ in given.items() ^ wanted.items())
             have, want = given.get(path, "nothing"), wanted.get(path, "nothing")
-            came = f"got {have} at `{path}` instead of {want}"
+            place = f" at `{path}`" if path else ""
+            came = f"got {have}{place} instead of {want}"
             rule = f"`updates` must have the leaves and shapes of {name}"
             fail(who, rule, came, "Pass gradients of the parameters that `init` saw.")
 

@@ -124,6 +124,14 @@ def test_gd_21_the_epoch_mean_of_the_history_is_weighted_by_batch_size():
     assert result.history["train_loss"][0] == pytest.approx(1.6, rel=1e-6)
 
 
+@pytest.mark.parametrize("wrap", [lambda rule: rule, optim.chain, optim.skip_nonfinite])
+def test_a_column_of_gradients_never_meets_a_vector_of_parameters(wrap):
+    """Without `params` plain descent cannot know, since it keeps nothing per parameter."""
+    rule, w = wrap(optim.sgd(0.1)), jnp.ones(3)
+    with pytest.raises(ValueError, match=r"got \(3, 1\) instead of \(3,\)"):
+        rule.update(jnp.ones((3, 1)), rule.init(w), w)
+
+
 def test_gd_24_a_schedule_in_place_of_the_rate_sees_count_zero_first(x64):
     rule, w = optim.sgd(schedules.linear(0.5, 0.1, steps=4)), jnp.array(1.0)
     state, rates = rule.init(w), []
