@@ -4,6 +4,7 @@ This is the only file that touches jaxprs, so that what differs between JAX rele
 here and nowhere else.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -473,7 +474,13 @@ def _frames(equation: Equation) -> list[Any]:
 def _library_folders() -> list[str]:
     modules = [sys.modules.get(name) for name in LIBRARIES]
     files = [module.__file__ for module in modules if module is not None and module.__file__]
-    return [f"{Path(file).parent}/" for file in files]
+    return [_folder_of(file) for file in files]
+
+
+@functools.cache
+def _folder_of(file: str) -> str:
+    """Cached, because every frame of every equation asks for it."""
+    return f"{Path(file).parent}/"
 
 
 def _is_ours(file: str) -> bool:

@@ -16,7 +16,7 @@ ALL_BELOW = 4096
 WORK = 4e9
 """Above, float64 numbers that may be written while differencing."""
 RUNGS = 2 * len(_differences.FIRST)
-PER_LEAF = 2
+PER_LEAF = 1
 """Of every leaf at least so many entries."""
 PROBED = 64
 """Where more entries than these are surely wrong, these answer for the others."""

@@ -70,7 +70,7 @@ class Evaluator:
         batch = int(np.clip(cache // width, 1, BATCH))
         self._chunk = batch * max(int(min(CALL, LARGE_CALL // width)) // batch, 1)
         self._on_progress = on_progress
-        self._batched = jax.jit(_mapped(_displaced(function), batch))
+        self._batched = jax.jit(_mapped(function, batch))
 
     def value(self, point: np.ndarray) -> float:
         """Return the value at one point."""
@@ -136,9 +136,28 @@ def _displaced(function: Callable[[Array], Array]) -> Callable[..., Array]:
     return at
 
 
-def _mapped(at: Callable[..., Array], batch: int) -> Callable[..., Array]:
+def _displaced_alone(function: Callable[[Array], Array]) -> Callable[..., Array]:
+    """The same for one move at a time: a single entry is moved without a pass over all others."""
+    displaced = _displaced(lambda flat: flat)
+
+    def at(flat: Array, unit: Array, low: Array, high: Array, step: Array) -> Array:
+        def single(flat: Array, unit: Array) -> Array:
+            return flat.at[low].add(step * unit[low])
+
+        def many(flat: Array, unit: Array) -> Array:
+            return displaced(flat, unit, low, high, step)
+
+        return function(jax.lax.cond(high - low == 1, single, many, flat, unit))
+
+    return at
+
+
+def _mapped(function: Callable[[Array], Array], batch: int) -> Callable[..., Array]:
+    at = _displaced_alone(function) if batch == 1 else _displaced(function)
+
     def run(flat: Array, unit: Array, *moves: Array) -> Array:
-        return jax.lax.map(lambda move: at(flat, unit, *move), moves, batch_size=batch)
+        each = lambda move: at(flat, unit, *move)
+        return jax.lax.map(each, moves, batch_size=batch if batch > 1 else None)
 
     return run
 
