@@ -23,7 +23,7 @@ BATCH = 16
 CACHE = 2**16
 """Float64 numbers."""
 LARGE_CACHE = 2**21
-"""The same for functions without convolutions, which are slow with a kernel for each value."""
+"""The same for functions without wide convolutions, which want few values at once."""
 CALL = 128
 """Values per call, unless they are large. One size for all, so that one compilation serves."""
 LARGE_CALL = 2**24
@@ -156,8 +156,8 @@ def _mapped(function: Callable[[Array], Array], batch: int) -> Callable[..., Arr
     at = _displaced_alone(function) if batch == 1 else _displaced(function)
 
     def run(flat: Array, unit: Array, *moves: Array) -> Array:
-        each = lambda move: at(flat, unit, *move)
-        return jax.lax.map(each, moves, batch_size=batch if batch > 1 else None)
+        at_once = batch if batch > 1 else None
+        return jax.lax.map(lambda move: at(flat, unit, *move), moves, batch_size=at_once)
 
     return run
 

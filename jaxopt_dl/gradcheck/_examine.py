@@ -224,11 +224,16 @@ def _ask_stripped(
 def _review(
     subject: Subject, witnesses: Witnesses, base: Base, known: Opinions, failing: np.ndarray
 ) -> Base:
-    """Measure the rounding of everything that accuses, and take differences anew."""
+    """Measure the rounding of everything that accuses, and take differences anew.
+
+    Not where they would accuse even if noise alone had made up their error bars.
+    """
     value, gradient, stripped = witnesses.roundings
     known.rounding[:] = np.fmax(known.rounding, spread(gradient, base.point))
     known.doubt[:] = np.fmax(known.doubt, spread(stripped, base.point))
     noise = float(spread(value, base.point)) / NOISE_FACTOR
+    widest = known._replace(bar=known.bar * max(noise / base.noise, 1.0))
+    failing = failing[~_verdict.surely_wrong(widest, failing)]
     base = base._replace(noise=max(base.noise, noise))
     slices = subject.problem.slices
     difference(witnesses.evaluator, known, base, failing, slices, near=subject.paths.loops)
