@@ -67,6 +67,20 @@ class Finding(NamedTuple):
         """Whether any entry fails."""
         return bool(np.any(self.status == FAIL))
 
+    def without_numbers(self) -> "Finding":
+        """Return what is told of a further point where nothing is wrong: that it was visited.
+
+        The numbers of many points would fill memory.
+        """
+        nowhere = np.zeros(0, int)
+        point, unit = self.base.point[nowhere], self.base.unit[nowhere]
+        return self._replace(
+            base=self.base._replace(point=point, unit=unit),
+            known=self.known.at(nowhere),
+            status=self.status[nowhere],
+            differenced=nowhere,
+        )
+
 
 def look(
     subject: Subject,

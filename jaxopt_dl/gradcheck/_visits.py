@@ -112,7 +112,7 @@ def _look(
     finding = glance(subject, witnesses, name, point, random)
     if subject.paths.loops and finding.unstripped:
         _forgive_stuck(finding)
-    return finding
+    return finding if finding.failed else finding.without_numbers()
 
 
 def _forgive_stuck(finding: Finding) -> None:
