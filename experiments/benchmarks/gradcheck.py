@@ -129,6 +129,7 @@ def ours(size: int, fault: str | None = None, **options: Any) -> dict[str, Any]:
     coverage = report[0].coverage
     return {
         "seconds": took,
+        "cpu_seconds": time.process_time(),
         "wrong": sum(len(leaf.wrong) for leaf in report[0].leaves),
         "verdict": report[0].verdict,
         "evaluations": coverage.evaluations,
@@ -282,6 +283,7 @@ def check_line(size: int, result: dict[str, Any], *, automatic: bool) -> str:
         memory += f" (limit {MEMORY_LIMIT:g} GiB)"
     return (
         f"  {size:>9} parameters: {result['seconds']:.1f} s{limit}, "
+        f"{result['cpu_seconds']:.1f} s of CPU with the imports, "
         f"{result['evaluations']} evaluations, {result['components']} entries one by one, "
         f"peak memory {memory}, {result['verdict']}"
     )

@@ -53,6 +53,18 @@ def check_options(
     check_choice(who, "progress", progress, [True, False, "auto"])
 
 
+def check_order(who: str, order: Any, gradient: Any) -> None:
+    """Check which derivative is to be checked.
+
+    Raises:
+      ValueError: if it is neither the first nor the second, or the second of one by hand.
+    """
+    check_choice(who, "order", order, [1, 2])
+    if order == 2 and gradient is not None:
+        rule = "order=2 checks what JAX makes of the function, so `gradient` must be None"
+        fail(who, rule, f"got {kind_of(gradient)}", "Leave it out, or check it with order=1.")
+
+
 def _check_allow(who: str, allow: Any) -> None:
     rule = "`allow` must be a tuple of names of functions"
     if isinstance(allow, str):

@@ -12,8 +12,8 @@ from jaxopt_dl._core.jaxpr import Program
 from jaxopt_dl._core.numerics import float64
 from jaxopt_dl._core.types import PyTree
 
-from . import _causes, _determinism, _nonfinite, _refusals, _summary
-from ._arguments import check_options
+from . import _causes, _determinism, _nonfinite, _refusals, _second_order, _summary
+from ._arguments import check_options, check_order
 from ._evaluate import CACHE, LARGE_CACHE, evaluator_of
 from ._examine import Finding, Witnesses, look
 from ._problem import WHO, Problem, prepare
@@ -41,6 +41,7 @@ def check_gradients(
     allow: Sequence[str] = (),
     components: str | int = "auto",
     points: str | Sequence[PyTree] = "auto",
+    order: int = 1,
     seed: int = 0,
     progress: bool | str = "auto",
 ) -> GradientReport:
@@ -65,6 +66,8 @@ def check_gradients(
         up to 4096 parameters; above, a sample of every leaf and random directions).
       points: further parameters to look at: "auto" (shifted, mirrored, saturated, far away and
         roughly trained ones), or trees like `params`; empty for none.
+      order: 1, or 2 to check the second derivative, the gradient of the gradient's product with
+        one random direction (a Hessian-vector product), in place of the first.
       seed: of every random choice the check makes.
       progress: whether long checks report to standard error; "auto" does on a terminal.
 
@@ -88,8 +91,12 @@ def check_gradients(
     check_options(
         WHO, allow=allow, components=components, points=points, seed=seed, progress=progress
     )
+    check_order(WHO, order, gradient)
     with _float64_device() as remarks, reporting(progress) as on_progress:
         problem = prepare(function, params, args, kwargs, has_aux)
+        if order == 2:
+            problem = _second_order.slope_of(problem, seed)
+            remarks.append(_second_order.REMARK)
         further = _further_given(problem, points)
         try:
             problem, program = problem.traced(differentiable=gradient is None)

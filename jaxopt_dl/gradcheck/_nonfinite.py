@@ -80,7 +80,7 @@ def _without(subject: Subject, equation: Equation) -> Any:
         leaves = subject.problem.split(flat)
         return jaxpr.evaluate(subject.program, leaves, {id(equation): cut})[0]
 
-    return Automatic(run)
+    return Automatic(subject.problem.examined(run))
 
 
 def _is_suspect(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:

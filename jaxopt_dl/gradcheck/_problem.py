@@ -45,6 +45,8 @@ class Problem(NamedTuple):
       who: the public function that was called, for messages.
       on_host: whether JAX cannot trace the function, because it is plain NumPy for example.
       unpromoted: whether the function insists on the dtypes its parameters came in.
+      along: None to examine the loss; a `(size,)` direction to examine its slope along it, whose
+        gradient is the Hessian times the direction.
     """
 
     function: Callable
@@ -59,6 +61,7 @@ class Problem(NamedTuple):
     who: str = WHO
     on_host: bool = False
     unpromoted: bool = False
+    along: np.ndarray | None = None
 
     def split(self, flat: Any) -> list[Any]:
         """Cut the flat vector, of JAX or NumPy, into the floating-point leaves."""
@@ -107,9 +110,14 @@ class Problem(NamedTuple):
         out = self.function(self.restore(leaves), *self.args, **self.kwargs)
         return as_loss(self.who, out, self.has_aux).astype(np.float64)
 
+    def examined(self, loss: Callable) -> Callable:
+        """Return what is examined of a loss of the flat vector: itself or its slope."""
+        along = self.along
+        return loss if along is None else lambda flat: jnp.vdot(jax.grad(loss)(flat), along)
+
     def value(self, flat: Array | np.ndarray) -> Array:
-        """Return the loss at `flat`, a float64 scalar."""
-        return self.loss(*self.split(flat))
+        """Return what is examined at `flat`, a float64 scalar."""
+        return self.examined(lambda flat: self.loss(*self.split(flat)))(flat)
 
     def trace(self) -> Program:
         """Return the loss as a program; its inputs are the floating-point leaves."""

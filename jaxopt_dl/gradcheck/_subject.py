@@ -136,7 +136,7 @@ class Subject(NamedTuple):
     def stripped_of(self, rules: Sequence[Rule]) -> Automatic:
         """Return the gradient of the program with some rules taken out."""
         run = without(self.program, rules)
-        return Automatic(lambda flat: run(self.problem.split(flat)))
+        return Automatic(self.problem.examined(lambda flat: run(self.problem.split(flat))))
 
 
 def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str]) -> Subject:
