@@ -1,13 +1,12 @@
 """X-01: how the error of a difference quotient depends on its step."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import _style
+from experiments._checked_network import network
 from experiments._experiment import Answer, Experiment, Measured, verdict_of
-from jaxopt_dl import nn
 from jaxopt_dl.gradcheck import finite_difference, relative_difference
 
 STEPS = 10.0 ** -np.arange(1, 11)
@@ -21,7 +20,7 @@ def measure(seeds: int, quick: bool) -> Measured:
     steps = STEPS[::3] if quick else STEPS
     measured: dict = {"steps": steps, "cubic": {}, "float64": {}, "float32": {}}
     with jax.enable_x64(True):
-        loss, params = _network()
+        loss, params = network()
         exact = jax.grad(loss)(params)
         for name, mode in MODES.items():
             measured["cubic"][name] = [_cubic_error(step, mode) for step in steps]
@@ -60,23 +59,6 @@ def draw(measured: Measured) -> Figure:
     axes.set_ylabel("relative error of the gradient")
     axes.legend()
     return figure
-
-
-def _network():
-    """Return the loss of a 5-4-3-1 tanh network on 20 examples, and its 43 parameters."""
-    layers = [nn.dense(4), nn.lift(nn.tanh), nn.dense(3), nn.lift(nn.tanh), nn.dense(1)]
-    model = nn.sequential(*layers)
-    inputs, targets, init = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(inputs, (20, 5), np.float64)
-    y = jax.random.normal(targets, (20, 1), np.float64)
-    params, state = model.init(init, jax.ShapeDtypeStruct((5,), np.float64))
-
-    def loss(params):
-        dtype = jax.tree.leaves(params)[0].dtype
-        out, _ = model.apply(params, state, x.astype(dtype), training=False)
-        return jnp.mean((out - y.astype(dtype)) ** 2)
-
-    return loss, params
 
 
 def _cubic_error(step: float, mode: str) -> float:
