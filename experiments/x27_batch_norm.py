@@ -79,7 +79,7 @@ def _train(place: str, rate: float, seed: int) -> dict[str, float]:
     if len(result.history.rows) < EPOCHS:
         return {"loss": float("nan"), "accuracy": 0.1}
     last = result.history.rows[-1]
-    return {"loss": last["train_loss"], "accuracy": 1 - last["dev_error_rate"]}
+    return {"loss": last["train_loss"], "accuracy": last["dev_accuracy"]}
 
 
 def _model(place: str) -> Any:
