@@ -71,8 +71,8 @@ def loss_plane(
     Args:
       function: `function(params, *args)` returns a scalar.
       params: any tree of floating-point arrays, the middle of the plane.
-      directions: two trees of the same structure, shapes and dtypes, such as two
-        `random_direction`s.
+      directions: two trees of the same structure, shapes and dtypes, such as two results of
+        `random_direction`.
       steps: `(n,)` floating-point multiples of the first direction, and `(m,)` of the second.
       args: further arguments of `function`.
 
