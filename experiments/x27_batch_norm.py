@@ -43,12 +43,12 @@ def judge(measured: Measured) -> Answer:
     bias = max(measured["bias_gradient"])
     finding = (
         f"Largest rate that trains (median dev accuracy of {TRAINS:.0%} after {EPOCHS} epochs): "
-        f"{largest['none']:g} without, {largest['before']:g} with batch norm before the "
+        f"{largest['none'] or 'no rate at all'} without, {largest['before']:g} with batch norm before the "
         f"activation, {largest['after']:g} after it. Lowest training loss: {best['none']:.3g}, "
         f"{best['before']:.3g}, {best['after']:.3g}. The gradient of a bias before batch norm is "
         f"at most {bias:.0e}: it does nothing."
     )
-    higher = largest["before"] >= 3 * largest["none"] > 0
+    higher = largest["before"] > 0 and largest["before"] >= 3 * largest["none"]
     return Answer(verdict_of(higher, bias < 1e-7), finding)
 
 
@@ -85,7 +85,7 @@ def _train(place: str, rate: float, seed: int) -> dict[str, float]:
 def _model(place: str) -> Any:
     layers = []
     for _ in range(HIDDEN):
-        layers.append(nn.dense(UNITS, use_bias=place != "before"))
+        layers.append(nn.dense(UNITS, use_bias=place != "before", kernel_init=nn.he_normal()))
         block = {"none": [], "before": [nn.batch_norm()], "after": []}[place]
         layers += [*block, nn.lift(nn.relu)]
         if place == "after":
@@ -117,8 +117,8 @@ EXPERIMENT = Experiment(
         "useless; it belongs before the activation."
     ),
     setup=(
-        "Digits, six hidden layers of 64 ReLU units, gradient descent with batches of 64, five "
-        "epochs, rates 0.01 to 10; no batch norm, before ReLU, after ReLU."
+        "Digits, six hidden layers of 64 ReLU units (He start), gradient descent with batches of "
+        "64, five epochs, rates 0.01 to 10; no batch norm, before ReLU, after ReLU."
     ),
     criterion=(
         "the largest rate that trains is at least three times that without batch norm, and the "
