@@ -44,7 +44,8 @@ def judge(measured: Measured) -> Answer:
     finding = (
         f"Largest rate that trains (median dev accuracy of {TRAINS:.0%} after {EPOCHS} epochs): "
         f"{largest['none'] or 'no rate at all'} without, {largest['before']:g} with batch norm "
-        f"before the activation, {largest['after']:g} after it. Lowest training loss: {best['none']:.3g}, "
+        f"before the activation, {largest['after']:g} after it. Lowest training loss: "
+        f"{best['none']:.3g}, "
         f"{best['before']:.3g}, {best['after']:.3g}. The gradient of a bias before batch norm is "
         f"at most {bias:.0e}: it does nothing."
     )
