@@ -1,17 +1,22 @@
 """What a rule promises whose numbers are data."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from jaxopt_dl import optim, schedules
+from jaxopt_dl._core.errors import check_callable, fail
 from jaxopt_dl._core.types import PyTree
 
+from . import _schedule_numbers
+from ._agree import assert_close, assert_equal
 from ._promise import given, hold_all, precision, traced_once
-from ._transformations import Make, as_dtype
+from ._transformations import as_dtype
 
 WRAPS = {
     "the rule alone": lambda rule: rule,
@@ -19,67 +24,113 @@ WRAPS = {
 }
 
 
-def check_numbers_are_data(
-    make: Callable, numbers: dict[str, float], *, params: PyTree | None = None
-) -> None:
-    """Check that other numbers of a rule are other data, not another program.
+class Subject(NamedTuple):
+    """A rule under test.
 
-    A hundred values of every number trace once, and so do a hundred schedules; `vmap` over every
-    number is a sweep; and every number can be read and edited in the state.
-
-    Args:
-      make: `make(**numbers)` returns the transformation.
-      numbers: name -> a value inside its range whose half is inside as well.
-      params: parameters to try it on; by default as in `check_transformation`.
-
-    Raises:
-      AssertionError: at the first broken promise, saying which, for which input, and what came.
-
-    Examples:
-      >>> from jaxopt_dl import optim
-      >>> check_numbers_are_data(optim.momentum, {"learning_rate": 0.1, "decay": 0.9})
+    Attributes:
+      make: `make(**numbers)` returns it.
+      numbers: name -> value.
+      params: parameters to try it on, None for the usual ones.
     """
 
-    def parameters(dtype):
-        return as_dtype(params, dtype)
+    make: Callable
+    numbers: dict[str, Any]
+    params: PyTree | None = None
 
-    hold_all("check_numbers_are_data", PROMISES, make, numbers, parameters)
+    def times(self, factor: Any) -> Any:
+        """Return the rule with every number multiplied."""
+        return self.make(**{name: factor * value for name, value in self.numbers.items()})
+
+    def start(self, dtype: Any = jnp.float32) -> PyTree:
+        """Return parameters in a dtype."""
+        return as_dtype(self.params, dtype)
 
 
-def is_one_function(make: Callable, numbers: dict, params: Make) -> None:
-    """The update is one function object for every value of the numbers."""
-    assert make(**numbers).update is make(**_times(0.5, numbers)).update, "got two functions"
+def check_numbers_are_data(
+    make: Callable, numbers: dict[str, Any], *, params: PyTree | None = None
+) -> None:
+    """Check that other numbers of a rule or a schedule are other data, not another program.
+
+    Of a rule: a hundred values of every number trace once, and so do a hundred schedules; `vmap`
+    over every number is a sweep; and every number can be read and edited in the state. Of a
+    schedule: its numbers are the leaves of a pytree, and other numbers trace once. Neither is
+    needed for a rule or a schedule to be right; one whose numbers are fixed compiles anew.
+
+    Args:
+      make: `make(**numbers)` returns the transformation or the schedule.
+      numbers: name -> a value inside its range whose half is inside as well. Of a schedule,
+        integers are lengths, and grow instead.
+      params: parameters to try a rule on; by default as in `check_transformation`.
+
+    Raises:
+      AssertionError: at the first broken promise, saying which, for which input, what came, and
+        what to do.
+      TypeError: if `make` cannot be called or makes neither a rule nor a schedule.
+
+    Examples:
+      >>> from jaxopt_dl import optim, schedules
+      >>> check_numbers_are_data(optim.momentum, {"learning_rate": 0.1, "decay": 0.9})
+      >>> check_numbers_are_data(schedules.cosine, {"initial": 0.1, "steps": 100})
+    """
+    who = "check_numbers_are_data"
+    check_callable(who, "make", make)
+    made = make(**numbers)
+    if isinstance(made, optax.GradientTransformation):
+        hold_all(who, PROMISES, Subject(make, numbers, params))
+    elif callable(made):
+        hold_all(who, _schedule_numbers.PROMISES, make, numbers)
+    else:
+        came = f"got {type(made).__name__}"
+        advice = "Pass the function that makes it, such as `optim.adam`."
+        fail(who, "`make` must return a rule or a schedule", came, advice, kind=TypeError)
 
 
-def traces_once(make: Callable, numbers: dict, params: Make) -> None:
-    """A hundred values of every number trace once, alone and in `optim.chain`."""
+def is_one_function(it: Subject) -> None:
+    """The update is one function object for every value of the numbers.
+
+    Define `update` outside of the function that makes the rule, and read numbers in the state.
+    """
+    assert it.times(1.0).update is it.times(0.5).update, "got two functions"
+
+
+def traces_once(it: Subject) -> None:
+    """A hundred values of every number trace once, alone and in `optim.chain`.
+
+    Let `init` put the numbers into the state as strongly typed arrays of one dtype.
+    """
     for where, wrap in WRAPS.items():
         with given(where):
-            step = _counted_step(params(jnp.float32))
+            step = _counted_step(it.start())
             for factor in np.linspace(0.5, 1.0, 100):
-                step(wrap(make(**_times(float(factor), numbers))))
+                step(wrap(it.times(float(factor))))
 
 
-def traces_schedules_once(make: Callable, numbers: dict, params: Make) -> None:
-    """A hundred schedules of one kind trace once, alone and in `optim.chain`."""
+def traces_schedules_once(it: Subject) -> None:
+    """A hundred schedules of one kind trace once, alone and in `optim.chain`.
+
+    Keep a schedule in the state as the pytree it is, and evaluate it there at the count.
+    """
     for where, wrap in WRAPS.items():
         with given(where):
-            step = _counted_step(params(jnp.float32))
+            step = _counted_step(it.start())
             for rate in np.linspace(0.5, 0.9, 100):
                 falling = {
                     name: schedules.exponential(value, float(rate))
-                    for name, value in numbers.items()
+                    for name, value in it.numbers.items()
                 }
-                step(wrap(make(**falling)))
+                step(wrap(it.make(**falling)))
 
 
-def sweeps(make: Callable, numbers: dict, params: Make) -> None:
-    """Runs with several values of every number under vmap equal the runs alone."""
+def sweeps(it: Subject) -> None:
+    """Runs with several values of every number under vmap equal the runs alone.
+
+    Check numbers on the host only, and let tracers through.
+    """
     with precision(jnp.float64):
-        start = params(jnp.float64)
+        start = it.start(jnp.float64)
 
         def after_three(factor):
-            transformation = make(**_times(factor, numbers))
+            transformation = it.times(factor)
             state = transformation.init(start)
             for _ in range(3):
                 updates, state = transformation.update(start, state, start)
@@ -88,25 +139,31 @@ def sweeps(make: Callable, numbers: dict, params: Make) -> None:
         factors = (0.5, 1.0, 0.75)
         together = jax.jit(jax.vmap(after_three))(jnp.array(factors))
         alone = jax.tree.map(lambda *x: np.stack(x), *map(jax.jit(after_three), factors))
-        chex.assert_trees_all_close(together, alone, rtol=1e-11, atol=1e-13)
+        assert_close(together, alone)
 
 
-def can_be_edited(make: Callable, numbers: dict, params: Make) -> None:
-    """A number edited in the state is the number given at construction."""
-    start = params(jnp.float32)
-    state = make(**numbers).init(start)
-    for name, value in numbers.items():
+def can_be_edited(it: Subject) -> None:
+    """A number edited in the state is the number given at construction.
+
+    Keep the numbers in a field `hyperparams` of the state, a dict with their names.
+    """
+    start = it.start()
+    state = it.make(**it.numbers).init(start)
+    for name, value in it.numbers.items():
         with given(f"another `{name}`"):
             edited = optim.with_hyperparams(state, **{name: 0.5 * value})
-            built = make(**{**numbers, name: 0.5 * value}).init(start)
-            chex.assert_trees_all_equal(edited, built)
+            built = it.make(**{**it.numbers, name: 0.5 * value}).init(start)
+            assert_equal(edited, built)
             chex.assert_trees_all_equal_shapes_and_dtypes(edited, state)
 
 
-def knows_its_rate(make: Callable, numbers: dict, params: Make) -> None:
-    """The applied learning rate is read from the state where there is one."""
-    rate = optim.applied_learning_rate(make(**numbers).init(params(jnp.float32)))
-    expected = numbers.get("learning_rate")
+def knows_its_rate(it: Subject) -> None:
+    """The applied learning rate is read from the state where there is one.
+
+    Keep it in the dict `hyperparams` of the state, under `learning_rate`.
+    """
+    rate = optim.applied_learning_rate(it.make(**it.numbers).init(it.start()))
+    expected = it.numbers.get("learning_rate")
     known = (rate is None) == (expected is None)
     if rate is not None and expected is not None:
         known = bool(jnp.isclose(rate, expected, rtol=1e-6))
@@ -121,10 +178,6 @@ PROMISES = (
     can_be_edited,
     knows_its_rate,
 )
-
-
-def _times(factor, numbers: dict) -> dict:
-    return {name: factor * value for name, value in numbers.items()}
 
 
 def _counted_step(params: PyTree) -> Callable:

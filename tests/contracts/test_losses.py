@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from jaxopt_dl.testing import _losses
-from jaxopt_dl.testing._promise import hold
+from jaxopt_dl.testing._promise import FLOATING, floating_dtypes, hold
 from tests.contracts.loss_cases import LOSSES, LossCase
 
 pytestmark = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 
 BATCH = 7
+DTYPES = floating_dtypes("check_loss", FLOATING)
 
 
 def made(case: LossCase, dtype=None) -> tuple[jax.Array, jax.Array]:
@@ -40,7 +41,19 @@ def central_differences(function, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("promise", _losses.PROMISES, ids=lambda promise: promise.__name__)
 def test_it_keeps_the_promises_of_a_loss(case, promise):
     outputs, targets = case.inputs(np.random.default_rng(3), BATCH)
-    hold("check_loss", promise, _losses.Subject(case.loss, outputs, targets))
+    hold("check_loss", promise, _losses.Subject(case.loss, outputs, targets, DTYPES))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e2, 1e4])
+def test_values_are_at_least_0(case, scale):
+    outputs, targets = made(case)
+    assert jnp.min(case.loss(outputs * scale, targets)) >= 0
+
+
+def test_integer_outputs_raise(case):
+    outputs, targets = made(case)
+    with pytest.raises(TypeError, match="must hold floating-point numbers, got dtype int32"):
+        case.loss(outputs.astype(jnp.int32), targets)
 
 
 def test_values_equal_the_reference_in_float64(case, x64):

@@ -105,15 +105,13 @@ def times(factor, numbers: dict) -> dict:
 @every_case
 @pytest.mark.parametrize("promise", _transformations.PROMISES, ids=lambda promise: promise.__name__)
 def test_it_keeps_the_promises_of_a_transformation(case, promise):
-    make = functools.partial(_transformations.as_dtype, None)
-    hold("check_transformation", promise, case.make(**case.numbers), make)
+    hold("check_transformation", promise, _transformations.subject_of(case.make(**case.numbers)))
 
 
 @every_case
 @pytest.mark.parametrize("promise", _numbers.PROMISES, ids=lambda promise: promise.__name__)
 def test_its_numbers_are_data(case, promise):
-    make = functools.partial(_transformations.as_dtype, None)
-    hold("check_numbers_are_data", promise, case.make, case.numbers, make)
+    hold("check_numbers_are_data", promise, _numbers.Subject(case.make, case.numbers))
 
 
 @every_case

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxopt_dl import optim
-from jaxopt_dl.testing import _schedules
+from jaxopt_dl.testing import _schedule_numbers, _schedules
 from jaxopt_dl.testing._promise import hold
 from tests.contracts.schedule_cases import CASES
 
@@ -23,6 +23,14 @@ COUNTS = range(15)
 @pytest.mark.parametrize("promise", _schedules.PROMISES, ids=lambda promise: promise.__name__)
 def test_it_keeps_the_promises_of_a_schedule(case, promise):
     hold("check_schedule", promise, case.make(**case.numbers))
+
+
+@every_case
+@pytest.mark.parametrize(
+    "promise", _schedule_numbers.PROMISES, ids=lambda promise: promise.__name__
+)
+def test_its_numbers_are_data(case, promise):
+    hold("check_numbers_are_data", promise, case.make, case.numbers)
 
 
 @every_case

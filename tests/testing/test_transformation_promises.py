@@ -1,0 +1,150 @@
+"""For every promise of transformations, one that breaks it, and what is said then."""
+
+# optax types every state and every update as an opaque tree; these tests look inside.
+# pyright: reportAttributeAccessIssue=false
+
+import itertools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+import pytest
+
+from jaxopt_dl import optim, testing
+from jaxopt_dl.testing._transformations import (
+    PROMISES,
+    compiles,
+    is_strongly_typed,
+    owns_its_memory,
+    subject_of,
+)
+from tests.testing.broken import Broken, assert_found, doubled_under_vmap, name_of
+
+
+class Memory(NamedTuple):
+    count: Any
+    mean: Any
+
+
+def averaging(fault="none"):
+    """A block that hands out a running mean, with a fault planted by name."""
+    calls = itertools.count()
+
+    def init(params):
+        def zeros(w):
+            return jnp.zeros_like(w, dtype=None if fault == "narrow" else wide(w))
+
+        mean = jax.tree.map(zeros, params)
+        if fault == "shared":
+            mean = jax.tree.map(lambda w, m: w if w.dtype == m.dtype else m, params, mean)
+        return Memory(0.0 if fault == "weak" else jnp.zeros((), jnp.int32), mean)
+
+    def update(updates, state, params=None, **extra):
+        if fault == "greedy" and extra:
+            raise TypeError(f"unknown: {extra}")
+        mean = jax.tree.map(lambda m, g: m / 2 + g.astype(m.dtype) / 2, state.mean, updates)
+        if fault == "drifts":
+            mean = jax.tree.map(lambda m, g: m.astype(g.dtype), mean, updates)
+        if fault == "concrete" and float(jax.tree.leaves(mean)[0].sum()) > 1e9:
+            mean = state.mean
+        return jax.tree.map(handed_out, mean, updates), Memory(state.count + 1, mean)
+
+    def handed_out(m, g):
+        if fault == "divides":
+            m = m / jnp.max(jnp.abs(m))
+        if fault == "hidden":
+            m = m * next(calls)
+        if fault == "vmap":
+            m = doubled_under_vmap(m)
+        return m.astype({"widens": m.dtype, "uniform": wide(g)}.get(fault, g.dtype))
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def wide(leaf):
+    return jnp.float32 if leaf.dtype.itemsize < 4 else leaf.dtype
+
+
+def needing_gamma():
+    return optim.add_decayed_weights(0.1, decayed=lambda path: path.endswith("gamma"))
+
+
+BROKEN = [
+    Broken("updates", needing_gamma(), "Given float16: It raised ValueError: .*at least one"),
+    Broken("takes_unknown_arguments", averaging("greedy"), "It raised TypeError: unknown"),
+    Broken("compiles", averaging("concrete"), "Given float64: It raised ConcretizationTypeError"),
+    Broken("scans", averaging("widens"), "Given float16: .*float32 != float16"),
+    Broken("scans", averaging("drifts"), "Given float16: .*carry"),
+    Broken("keeps_mixed_dtypes", averaging("uniform"), "Given float64, one leaf in float16: "),
+    Broken(
+        "keeps_wide_memory",
+        averaging("narrow"),
+        "Given float16: mean/head/bias has dtype float16",
+    ),
+    Broken("is_finite_at_zero", averaging("divides"), "Given float16: .*non-finite"),
+    Broken(
+        "owns_its_memory",
+        averaging("shared"),
+        "Given an interpreted init: a buffer appears twice: `params/head/bias` and `state/mean/",
+    ),
+    Broken("is_strongly_typed", averaging("weak"), "`count` is a float"),
+    Broken("runs_side_by_side", averaging("vmap"), "Given float64: .* differs by up to"),
+    Broken("works_in_wrappers", averaging("hidden"), "Given optax.chain: .* differs by up to"),
+]
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=name_of)
+def test_a_fault_is_found_and_named(case):
+    assert_found("check_transformation", PROMISES, case._replace(piece=(subject_of(case.piece),)))
+
+
+def test_every_promise_can_be_broken():
+    assert {case.promise for case in BROKEN} == {promise.__name__ for promise in PROMISES}
+
+
+def test_a_sound_transformation_passes_in_all_precisions():
+    dtypes = ("float16", "bfloat16", "float32", "float64")
+    testing.check_transformation(averaging(), dtypes=dtypes, strict=True)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        optax.adam(1e-3),
+        optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, momentum=0.9, nesterov=True)),
+        optax.rmsprop(optax.cosine_decay_schedule(0.1, 10)),
+    ],
+    ids=["adam", "clipped sgd", "scheduled rmsprop"],
+)
+def test_a_rule_of_optax_passes(rule):
+    testing.check_transformation(rule)
+
+
+def test_a_key_in_the_state_is_no_fault():
+    subject = subject_of(optax.add_noise(0.1, 0.5, key=jax.random.key(3)))
+    with jax.numpy_dtype_promotion("standard"):
+        is_strongly_typed(subject)
+        owns_its_memory(subject)
+        compiles(subject)
+
+
+def test_strictness_is_asked_for_alone_and_named():
+    said = "without any promotion.*Given the promise '.*', float32: It raised TypePromotionError"
+    with pytest.raises(AssertionError, match=said):
+        testing.check_transformation(optax.scale_by_adam(), strict=True)
+
+
+def test_half_precision_is_asked_for_alone():
+    testing.check_transformation(averaging("narrow"))
+    with pytest.raises(AssertionError, match="at least single precision"):
+        testing.check_transformation(averaging("narrow"), dtypes=(jnp.bfloat16,))
+
+
+def test_what_is_no_transformation_raises():
+    with pytest.raises(TypeError, match="must be given a gradient transformation, got float"):
+        testing.check_transformation(0.1)
+
+
+def test_parameters_can_be_the_users():
+    testing.check_transformation(needing_gamma(), params={"gamma": jnp.ones(2), "b": jnp.ones(3)})
