@@ -38,6 +38,7 @@ test: $(VENV)/.test ## Set up, run the tests (ARGS='-k name' to choose)
 suites: $(VENV)/.test ## Run the expensive suites too, slow tests included; figures go to docs/experiments
 	@$(BIN)/python -m pytest -q -n 2 $(ARGS)
 	@$(BIN)/python -m tests.gradcheck.suite.evaluate --json docs/experiments/gradcheck-suite.json
+	@$(BIN)/python -m tests.contracts.gradient_suite --json docs/experiments/layer-gradients.json
 
 lint: $(VENV)/.test $(VENV)/.lint ## Check style and types
 	@$(BIN)/ruff check .

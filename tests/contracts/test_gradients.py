@@ -1,92 +1,42 @@
-"""The gradient checker proves every layer and loss, at random shapes drawn from their names."""
+"""The gradient checker proves every layer and loss: here at one shape, in `make suites` at 200."""
 
-import hashlib
+import json
+import pathlib
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jaxopt_dl import nn
-from jaxopt_dl.gradcheck import check_gradients
+from tests.contracts import gradient_suite
 from tests.contracts.gradient_cases import LAYERS, LOSSES
+from tests.testing.broken import with_doubled_gradient
 
-SAMPLE = 1
-MANY = 200
-
-
-def random_of(name: str, draw: int) -> np.random.Generator:
-    digest = hashlib.sha256(f"{name} {draw}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:4], "big"))
+FIGURES = pathlib.Path(__file__).parents[2] / "docs" / "experiments" / "layer-gradients.json"
 
 
-def check_layer(name: str, draw: int) -> None:
-    random = random_of(name, draw)
-    layer, spec = LAYERS[name](random)
-    rows = int(random.integers(2, 4))
-    integers = name == "embedding"
-    kind = jnp.int32 if integers else jnp.float32
-    key = jax.random.key(draw)
-    params, state = layer.init(key, jax.ShapeDtypeStruct(spec, kind))
-    shape = (rows, *spec)
-    x = random.integers(0, 5, shape) if integers else random.normal(size=shape)
-    x = jnp.asarray(x, kind)
-
-    def loss(leaves, state, weights):
-        # Integers are no parameters, so they are not among the leaves.
-        inputs = x if integers else leaves["x"]
-        y, _ = layer.apply(leaves["params"], state, inputs, training=True, key=key)
-        return jnp.sum(weights * jnp.sin(y))
-
-    y, _ = jax.eval_shape(
-        lambda p, s, x: layer.apply(p, s, x, training=True, key=key), params, state, x
-    )
-    weights = random.normal(size=y.shape)
-    leaves = {"params": params} if integers else {"params": params, "x": x}
-    report = check_gradients(loss, leaves, args=(state, weights), points=())
-    assert report.verdict == "pass", f"{name}, draw {draw}: {layer.kind} on {spec}\n{report}"
+@pytest.mark.parametrize("name", [*LAYERS, *LOSSES])
+def test_gradients_are_right(name):
+    report = gradient_suite.check(name, [0])
+    assert report.verdict == "pass", f"{name}\n{report}"
 
 
-def check_loss(name: str, draw: int) -> None:
-    loss, inputs = LOSSES[name]
-    random = random_of(name, draw)
-    outputs, targets = inputs(random)
-    weights = random.normal(size=len(outputs))
-    report = check_gradients(
-        lambda z, y, weights: jnp.sum(weights * loss(z, y)), outputs, args=(targets, weights)
-    )
-    assert report.verdict == "pass", f"{name}, draw {draw}: {outputs.shape}\n{report}"
+def test_a_wrong_gradient_is_found_and_its_shape_named(monkeypatch):
+    right = LAYERS["relu"]
+
+    def wrong(random):
+        layer, spec = right(random)
+        return nn.sequential(layer, nn.lift(with_doubled_gradient)), spec
+
+    draws = iter([right, wrong])
+    monkeypatch.setitem(LAYERS, "relu", lambda random: next(draws)(random))
+    row = gradient_suite.check_many("relu", 2)
+    assert row.wrong == ["001/x"]
 
 
-def check_many(check, name: str) -> None:
-    for draw in range(SAMPLE, MANY):
-        check(name, draw)
-        if draw % 20 == 0:  # every shape is a new program
-            jax.clear_caches()
-
-
-@pytest.mark.parametrize("draw", range(SAMPLE))
-@pytest.mark.parametrize("name", LAYERS)
-def test_the_gradients_of_layers_are_right(name, draw):
-    check_layer(name, draw)
-
-
-@pytest.mark.parametrize("draw", range(SAMPLE))
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_gradients_of_losses_are_right(name, draw):
-    check_loss(name, draw)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LAYERS)
-def test_the_gradients_of_layers_are_right_at_200_shapes(name):
-    check_many(check_layer, name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", LOSSES)
-def test_the_gradients_of_losses_are_right_at_200_shapes(name):
-    check_many(check_loss, name)
+def test_the_figures_hold_200_shapes_of_everything_and_nothing_wrong():
+    rows = json.loads(FIGURES.read_text())["rows"]
+    assert [row["name"] for row in rows] == [*LAYERS, *LOSSES]
+    assert {row["shapes"] for row in rows} == {200}
+    assert all(row["wrong"] == [] and row["entries"] > 1000 for row in rows)
 
 
 def test_every_layer_of_the_library_is_checked():
