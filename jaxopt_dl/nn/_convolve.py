@@ -11,6 +11,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 
+from jaxopt_dl._core.numerics import matmul_last
 from jaxopt_dl._core.types import Array
 
 from ._window import Pairs, Window, slices_along
@@ -37,7 +38,7 @@ def by_patches(x: Array, kernel: Array, window: Window, pairs: Pairs) -> Array:
     """Convolve by one matrix product over shifted slices."""
     x = jnp.pad(x, ((0, 0), *pairs, (0, 0)))
     patches = _patches(x, window)
-    return jnp.dot(patches, kernel.reshape(patches.shape[-1], kernel.shape[-1]))
+    return matmul_last(patches, kernel.reshape(patches.shape[-1], kernel.shape[-1]))
 
 
 def by_xla(x: Array, kernel: Array, window: Window, pairs: Pairs) -> Array:

@@ -3,10 +3,9 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_callable, check_integer, check_key
-from jaxopt_dl._core.numerics import along_last, common_dtype
+from jaxopt_dl._core.numerics import along_last, common_dtype, matmul_last
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
 from ._checks import (
@@ -53,6 +52,7 @@ def dense(
         names in `params` are not those of `init`.
 
     Examples:
+      >>> import jax.numpy as jnp
       >>> layer = dense(3, name="head")
       >>> params, state = layer.init(jax.random.key(0), (4,))
       >>> y, state = layer.apply(params, state, jnp.ones((8, 4)), training=False)
@@ -92,7 +92,7 @@ def dense(
         check_shapes(who, "params", params, shapes)
         check_features(who, x, params["kernel"].shape[0])
         common = common_dtype(x, *params.values())
-        y = jnp.dot(x.astype(common), params["kernel"].astype(common))
+        y = matmul_last(x.astype(common), params["kernel"].astype(common))
         if use_bias:
             y = y + along_last(params["bias"].astype(common), y.ndim)
         return y, state

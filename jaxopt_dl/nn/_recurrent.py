@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_callable, check_integer, check_key, fail
-from jaxopt_dl._core.numerics import along_last, common_dtype
+from jaxopt_dl._core.numerics import along_last, common_dtype, matmul_last
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
 from ._checks import check_features, check_holds, check_parameter_dtype, feature_spec, label
@@ -94,7 +94,7 @@ def recurrent(
 
 def _run(cell: Cell, params: dict[str, Array], x: Array, sequences: bool) -> Array:
     # All inputs at once in one large product; only what depends on the past is left to the scan.
-    inputs = jnp.dot(x, params["kernel"]) + along_last(params["bias"], 3)
+    inputs = matmul_last(x, params["kernel"]) + along_last(params["bias"], 3)
     kernel = params["recurrent_kernel"]
 
     def step(memories: tuple[Array, ...], at: Array) -> tuple[tuple[Array, ...], Array | None]:

@@ -71,7 +71,7 @@ def layer_part(name: str, draw: int) -> Part:
     random = random_of(name, draw)
     layer, spec = LAYERS[name](random)
     x, kind = _inputs(name, random, (int(random.integers(2, 4)), *spec))
-    key = jax.random.key(draw)
+    key = jax.random.key(draw, impl="rbg")  # compiles four times faster than the default
 
     def forward(params, state, x):
         return layer.apply(params, state, x, training=True, key=key)[0]
