@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.types import Array, PyTree, Spec
+from jaxopt_dl._core.errors import check_number, is_traced
+from jaxopt_dl._core.types import Array, Number, PyTree, Spec
 
 
 @contextlib.contextmanager
@@ -54,6 +55,33 @@ def common_dtype(*arrays: Array) -> np.dtype:
     """Return the floating-point dtype that holds all operands, also under strict promotion."""
     with jax.numpy_dtype_promotion("standard"):
         return jnp.result_type(*arrays)
+
+
+def read_number(who: str, name: str, value: Number, dtype: Any, **interval: Any) -> Array:
+    """Return a number as a scalar array, once it lies in its interval.
+
+    One that only shows inside a compiled program to lie outside becomes NaN: there nothing can be
+    raised, and a wrong number must not pass for a right one.
+
+    Args:
+      who: as in `check_number`.
+      name: as in `check_number`.
+      value: the number.
+      dtype: what to return it in.
+      **interval: `low`, `high`, `low_open`, `high_open` of `check_number`.
+
+    Raises:
+      TypeError: as `check_number` does.
+      ValueError: as `check_number` does.
+    """
+    check_number(who, name, value, **interval)
+    number = jnp.asarray(value).astype(dtype)
+    if not is_traced(value):
+        return number
+    low, high = interval.get("low", -np.inf), interval.get("high", np.inf)
+    above = number > low if interval.get("low_open") else number >= low
+    below = number < high if interval.get("high_open") else number <= high
+    return jnp.where(above & below & jnp.isfinite(number), number, jnp.nan)
 
 
 def safe_sqrt(value: Array) -> Array:

@@ -9,10 +9,30 @@ from jaxopt_dl._core.errors import check_floating, check_same_shape, fail, is_tr
 from jaxopt_dl._core.types import Array
 
 
-def check_values(who: str, name: str, values: Any, low: float, high: float, allowed: str) -> None:
+def check_values(
+    who: str,
+    name: str,
+    values: Any,
+    low: float,
+    high: float,
+    allowed: str,
+    *,
+    unit: str = "row",
+    advice: str = "Correct or remove such rows first.",
+) -> None:
     """Check concrete values against `low <= value <= high`; NaN never passes, tracers do.
 
     The values are compared as they came: a conversion to JAX could wrap a large integer.
+
+    Args:
+      who: the public function.
+      name: the argument.
+      values: what came.
+      low: smallest allowed value.
+      high: largest allowed value.
+      allowed: what must hold, after "must".
+      unit: what the first axis counts.
+      advice: what to do.
 
     Raises:
       ValueError: naming the first bad row, its value and how many rows are bad.
@@ -25,9 +45,9 @@ def check_values(who: str, name: str, values: Any, low: float, high: float, allo
         return
     value, row = host[tuple(bad[0])], bad[0][0]
     rows = len(np.unique(bad[:, 0]))
-    others = f" (the first of {rows} such rows)" if rows > 1 else ""
-    rule, came = f"`{name}` must {allowed}", f"got {value} in row {row}{others}"
-    fail(who, rule, came, "Correct or remove such rows first.")
+    others = f" (the first of {rows} such {unit}s)" if rows > 1 else ""
+    rule, came = f"`{name}` must {allowed}", f"got {value} in {unit} {row}{others}"
+    fail(who, rule, came, advice)
 
 
 def check_paired(who: str, outputs: str, a: Array, targets: str, b: Array) -> None:

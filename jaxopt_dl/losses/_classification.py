@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_floating, check_number, check_shape, fail, is_traced
-from jaxopt_dl._core.numerics import common_dtype
+from jaxopt_dl._core.errors import check_floating, check_shape, fail, is_traced
+from jaxopt_dl._core.numerics import common_dtype, read_number
 from jaxopt_dl._core.trees import widen
 from jaxopt_dl._core.types import Array, Number
 
@@ -41,8 +41,9 @@ def softmax_cross_entropy(
         of the examples instead.)
 
     Returns:
-      `(batch,)`, in nats, at least 0, at least float32. A label out of range that only shows
-      inside a compiled program makes its example's loss and gradient NaN.
+      `(batch,)`, in nats, at least 0, at least float32. A label, the weight of its class, or a
+      smoothing out of range that only shows inside a compiled program makes an example's loss
+      and gradient NaN.
 
     Raises:
       TypeError: if `logits` are not floating point, `labels` not integers or a number not one.
@@ -56,15 +57,16 @@ def softmax_cross_entropy(
     """
     who = "softmax_cross_entropy"
     safe, valid = _check_classes(who, logits, labels)
-    check_number(who, "label_smoothing", label_smoothing, low=0, high=1, high_open=True)
     minus_log = -jax.nn.log_softmax(widen(logits), axis=-1)
+    share = _read_smoothing(who, label_smoothing, minus_log.dtype)
     losses = jnp.take_along_axis(minus_log, safe[:, None], axis=-1)[:, 0]
     if not _is_zero(label_smoothing):
-        share = jnp.asarray(label_smoothing, losses.dtype)
         losses = (1 - share) * losses + share * jnp.mean(minus_log, axis=-1)
     if class_weights is not None:
         _check_class_weights(who, class_weights, minus_log.shape[-1])
-        losses = losses * jnp.asarray(class_weights).astype(losses.dtype)[safe]
+        factor = jnp.asarray(class_weights).astype(losses.dtype)
+        factor = jnp.where(jnp.isfinite(factor) & (factor >= 0), factor, jnp.nan)
+        losses = losses * factor[safe]
     return poison(losses, valid)
 
 
@@ -131,8 +133,8 @@ def sigmoid_cross_entropy(
 
     Returns:
       `(batch,)`: the mean over the trailing axes, in nats, at least 0, at least float32. A label
-      out of range that only shows inside a compiled program makes its example's loss and
-      gradient NaN.
+      or another number out of range that only shows inside a compiled program makes an
+      example's loss and gradient NaN.
 
     Raises:
       TypeError: if `logits` are not floating point, `labels` not real numbers or a number not
@@ -148,12 +150,11 @@ def sigmoid_cross_entropy(
     who = "sigmoid_cross_entropy"
     check_paired(who, "logits", logits, "labels", labels)
     check_values(who, "labels", labels, 0, 1, "lie in [0, 1]")
-    check_number(who, "label_smoothing", label_smoothing, low=0, high=1, high_open=True)
-    check_number(who, "positive_weight", positive_weight, low=0)
     common = common_dtype(logits, labels)
     z = widen(jnp.asarray(logits).astype(common))
     y = jnp.asarray(labels).astype(z.dtype)
-    share, weight = (jnp.asarray(n).astype(z.dtype) for n in (label_smoothing, positive_weight))
+    share = _read_smoothing(who, label_smoothing, z.dtype)
+    weight = read_number(who, "positive_weight", positive_weight, z.dtype, low=0)
     smooth = y * (1 - share) + share / 2
     # Two positive terms: nothing cancels, and z = 0 has the gradient of the formula.
     losses = weight * smooth * jax.nn.softplus(-z) + (1 - smooth) * jax.nn.softplus(z)
@@ -223,9 +224,18 @@ def _is_zero(number: Number) -> bool:
 
 
 def _check_class_weights(who: str, weights: Array, classes: int) -> None:
+    advice = f"Pass {classes} numbers, one per class, with 0 for a class that must not count."
+    dtype = weights.dtype if is_traced(weights) else np.asarray(weights).dtype
+    if not jnp.issubdtype(dtype, np.number):
+        rule, came = "`class_weights` must be an array of numbers", f"got {weights!r}"
+        fail(who, rule, came, advice, kind=TypeError)
     check_shape(who, "class_weights", weights, (classes,))
-    largest = np.finfo(np.float64).max
-    check_values(who, "class_weights", weights, 0, largest, "be finite and at least 0")
+    allowed, largest = "be finite and at least 0", np.finfo(np.float64).max
+    check_values(who, "class_weights", weights, 0, largest, allowed, unit="class", advice=advice)
+
+
+def _read_smoothing(who: str, number: Number, dtype: np.dtype) -> Array:
+    return read_number(who, "label_smoothing", number, dtype, low=0, high=1, high_open=True)
 
 
 def _check_classes(who: str, logits: Array, labels: Array) -> tuple[Array, Array]:

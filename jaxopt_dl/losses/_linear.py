@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from jaxopt_dl._core.errors import check_floating, check_number, check_shape
-from jaxopt_dl._core.numerics import common_dtype
+from jaxopt_dl._core.errors import check_floating, check_shape
+from jaxopt_dl._core.numerics import common_dtype, read_number
 from jaxopt_dl._core.types import Array, Number
 
 
@@ -39,12 +39,11 @@ def normal_equations(x: Array, y: Array, *, lambd: Number = 0.0) -> Array:
     check_floating(who, "y", y)
     check_shape(who, "x", x, (None, None))
     check_shape(who, "y", y, (x.shape[0], *jnp.shape(y)[1:2]))
-    check_number(who, "lambd", lambd, low=0)
     common = common_dtype(x, y)
     x, y = jnp.asarray(x).astype(common), jnp.asarray(y).astype(common)
     # The penalty as further rows of the data: forming x.T @ x would square its condition number.
     features = x.shape[1]
-    root = jnp.sqrt(jnp.asarray(lambd).astype(common))
+    root = jnp.sqrt(read_number(who, "lambd", lambd, common, low=0))
     rows = jnp.concatenate([x, root * jnp.eye(features, dtype=common)])
     padding = jnp.zeros((features, *y.shape[1:]), common)
     return jnp.linalg.lstsq(rows, jnp.concatenate([y, padding]))[0]

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from jaxopt_dl._core.errors import check_callable, check_floating, check_integer, check_number, fail
-from jaxopt_dl._core.numerics import common_dtype, shrink
+from jaxopt_dl._core.errors import check_callable, check_floating, check_integer, fail
+from jaxopt_dl._core.numerics import common_dtype, read_number, shrink
 from jaxopt_dl._core.trees import is_kernel, leaves_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
@@ -117,10 +117,9 @@ def elastic_net_penalty(
       Zou and Hastie, "Regularization and variable selection via the elastic net", 2005.
     """
     who = "elastic_net_penalty"
-    check_number(who, "l1_share", l1_share, low=0, high=1)
 
     def measure(w: Array) -> Array:
-        share = jnp.asarray(l1_share).astype(w.dtype)
+        share = read_number(who, "l1_share", l1_share, w.dtype, low=0, high=1)
         return share * w * jnp.sign(w) + (1 - share) * jnp.square(w) / 2
 
     total = _total(who, params, measure, select)
@@ -157,9 +156,8 @@ def soft_threshold(x: Array, threshold: Number) -> Array:
     """
     who = "soft_threshold"
     check_floating(who, "x", x)
-    check_number(who, "threshold", threshold, low=0)
     x = jnp.asarray(x)
-    return shrink(x, jnp.asarray(threshold).astype(x.dtype))
+    return shrink(x, read_number(who, "threshold", threshold, x.dtype, low=0))
 
 
 def _total(
@@ -185,6 +183,5 @@ def _total(
 
 
 def _strength(who: str, lambd: Number, examples: int, total: Array) -> Array:
-    check_number(who, "lambd", lambd, low=0)
     check_integer(who, "examples", examples, low=1)
-    return jnp.asarray(lambd).astype(total.dtype) / examples
+    return read_number(who, "lambd", lambd, total.dtype, low=0) / examples

@@ -1,5 +1,6 @@
 """The one place where values per example become a number."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core import numerics
@@ -20,14 +21,14 @@ def weighted_mean(values: Array, weights: Array) -> tuple[Array, Array]:
       weights: `(batch,)`, at least 0, 0 on padding; numbers or booleans.
 
     Returns:
-      `(mean, total)`, both scalars. A total of 0 gives a mean of 0.
+      `(mean, total)`, both scalars. A total of 0 gives a mean of 0; a weight that only shows
+      inside a compiled program to be negative or not finite makes both NaN.
 
     Raises:
       TypeError: if `values` are not floating point.
       ValueError: if a shape is not `(batch,)`, or a concrete weight is negative or not finite.
 
     Examples:
-      >>> import jax.numpy as jnp
       >>> mean, total = weighted_mean(jnp.array([1.0, 4.0, jnp.nan]), jnp.array([1.0, 2.0, 0.0]))
       >>> float(mean), float(total)
       (3.0, 3.0)
@@ -38,4 +39,7 @@ def weighted_mean(values: Array, weights: Array) -> tuple[Array, Array]:
     check_same_shape(who, "values", values, "weights", weights)
     largest = np.finfo(np.float64).max
     check_values(who, "weights", weights, 0, largest, "be finite and at least 0")
-    return numerics.weighted_mean(values, weights)
+    mean, total = numerics.weighted_mean(values, weights)
+    numbers = jnp.asarray(weights).astype(mean.dtype)
+    valid = jnp.all((numbers >= 0) & jnp.isfinite(numbers))
+    return jnp.where(valid, mean, jnp.nan), jnp.where(valid, total, jnp.nan)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_number
-from jaxopt_dl._core.numerics import common_dtype
+from jaxopt_dl._core.numerics import common_dtype, read_number
 from jaxopt_dl._core.trees import widen
 from jaxopt_dl._core.types import Array, Number
 
@@ -96,10 +95,9 @@ def huber(predictions: Array, targets: Array, *, delta: Number = 1.0) -> Array:
     References:
       Huber, "Robust Estimation of a Location Parameter", 1964.
     """
-    check_number("huber", "delta", delta, low=0, low_open=True)
 
     def measure(d: Array) -> Array:
-        width = jnp.asarray(delta).astype(d.dtype)
+        width = read_number("huber", "delta", delta, d.dtype, low=0, low_open=True)
         # One formula for both parts: a branch not taken could overflow and poison the gradient.
         near = jnp.clip(d, -width, width)
         return near * (d - near / 2)

@@ -1,5 +1,6 @@
 """Batch normalization: batch statistics in training, running ones in evaluation."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.errors import check_number
-from jaxopt_dl._core.numerics import along_first, along_last, common_dtype
+from jaxopt_dl._core.numerics import along_first, along_last, common_dtype, read_number
 from jaxopt_dl._core.trees import wide_dtype
 from jaxopt_dl._core.types import Array, Key, Layer, Number, PyTree, Spec
 
@@ -21,6 +22,9 @@ from ._checks import (
     feature_spec,
     label,
 )
+
+SHARE = {"low": 0, "high": 1, "high_open": True}
+POSITIVE = {"low": 0, "low_open": True}
 
 
 class _Moments(NamedTuple):
@@ -59,7 +63,8 @@ def batch_norm(
       parameters. Params: `scale` (ones) and `bias` (zeros), each `(channels,)`. State: `mean`
       (zeros) and `var` (ones), each `(channels,)`, at least float32, as is all accumulation.
       With `mask` `(batch,)` only real rows count in training, and padded rows come out as
-      `bias`; a batch without real rows leaves the state as it was.
+      `bias`; a batch without real rows leaves the state as it was. A single value per channel is
+      its own mean, so a batch of one row teaches nothing: it comes out as `bias` too.
 
     Raises:
       TypeError: if a number is not one or `dtype` not floating; from `init` and `apply`, if the
@@ -80,8 +85,8 @@ def batch_norm(
       Differs from the paper: by default the running variance averages the biased estimate.
     """
     who = label("batch_norm", name)
-    check_number(who, "decay", decay, low=0, high=1, high_open=True)
-    check_number(who, "eps", eps, low=0, low_open=True)
+    check_number(who, "decay", decay, **SHARE)
+    check_number(who, "eps", eps, **POSITIVE)
     check_parameter_dtype(who, dtype)
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
@@ -116,11 +121,13 @@ def batch_norm(
         if training:
             centered, moments = _center_by_batch(who, x, mask)
             var = moments.var
-            state = _running(state, moments, decay, unbiased_running)
+            kept = read_number(who, "decay", decay, wide, **SHARE)
+            state = _running(state, moments, kept, unbiased_running)
         else:
             centered = x - along_last(state["mean"].astype(wide), x.ndim)
             var = state["var"].astype(wide)
-        factor = params["scale"].astype(wide) * jax.lax.rsqrt(var + jnp.asarray(eps, wide))
+        spread = var + read_number(who, "eps", eps, wide, **POSITIVE)
+        factor = params["scale"].astype(wide) * jax.lax.rsqrt(spread)
         bias = params["bias"].astype(wide)
         y = centered * along_last(factor, x.ndim) + along_last(bias, x.ndim)
         return y.astype(common), state
@@ -135,7 +142,7 @@ def _center_by_batch(who: str, x: Array, mask: Array | None) -> tuple[Array, _Mo
     check_mask(who, mask, x)
     real = along_first(mask, x.ndim)
     axes = tuple(range(x.ndim - 1))
-    places = x[0, ..., 0].size
+    places = math.prod(x.shape[1:-1])
     count = jnp.sum(mask).astype(x.dtype) * places
     divisor = jnp.maximum(count, 1)
     # `where` rather than a product: padding may hold NaN, and 0 * NaN is NaN.
@@ -145,14 +152,14 @@ def _center_by_batch(who: str, x: Array, mask: Array | None) -> tuple[Array, _Mo
     return centered, _Moments(mean, var, count)
 
 
-def _running(state: PyTree, moments: _Moments, decay: Number, unbiased: bool) -> PyTree:
+def _running(state: PyTree, moments: _Moments, decay: Array, unbiased: bool) -> PyTree:
     """Return the running averages after one batch; a batch without rows changes nothing."""
     mean, var, count = moments
     if unbiased:
         var = var * count / jnp.maximum(count - 1, 1)
 
     def blend(old: Array, new: Array) -> Array:
-        kept = jnp.asarray(decay, old.dtype)
+        kept = decay.astype(old.dtype)
         return jnp.where(count > 0, kept * old + (1 - kept) * new.astype(old.dtype), old)
 
     return {"mean": blend(state["mean"], mean), "var": blend(state["var"], var)}

@@ -9,7 +9,14 @@ from jaxopt_dl._core.errors import check_callable, check_integer, check_key
 from jaxopt_dl._core.numerics import along_last, common_dtype
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
-from ._checks import check_features, check_holds, check_parameter_dtype, feature_spec, label
+from ._checks import (
+    check_features,
+    check_holds,
+    check_parameter_dtype,
+    check_shapes,
+    feature_spec,
+    label,
+)
 from ._convolve import convolve
 from ._initializers import Initializer, lecun_normal, zeros
 from ._window import Padding, check_spatial, make_window, pairs_of
@@ -82,11 +89,13 @@ def conv(
     check_callable(who, "bias_init", bias_init)
     check_parameter_dtype(who, dtype)
     rank = len(window.sizes)
-    names = ("kernel", "bias") if use_bias else ("kernel",)
+    shapes = {"kernel": (*window.sizes, None, features)}
+    shapes |= {"bias": (features,)} if use_bias else {}
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
         spec = feature_spec(who, spec)
         check_spatial(who, jax.ShapeDtypeStruct((1, *spec.shape), spec.dtype), rank)
+        pairs_of(who, window, spec.shape[:-1])
         check_key(who, key)
         chosen = spec.dtype if dtype is None else dtype
         kernel_key, bias_key = jax.random.split(key)
@@ -94,6 +103,7 @@ def conv(
         params = {"kernel": kernel_init(kernel_key, shape, chosen)}
         if use_bias:
             params["bias"] = bias_init(bias_key, (features,), chosen)
+        check_shapes(who, "params", params, shapes | {"kernel": shape})
         return params, {}
 
     def apply(
@@ -106,7 +116,8 @@ def conv(
         mask: Array | None = None,
     ) -> tuple[Array, PyTree]:
         del training, key, mask
-        check_holds(who, "params", params, names)
+        check_holds(who, "params", params, tuple(shapes))
+        check_shapes(who, "params", params, shapes)
         check_spatial(who, x, rank)
         check_features(who, x, params["kernel"].shape[-2])
         common = common_dtype(x, *params.values())

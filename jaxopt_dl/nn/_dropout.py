@@ -4,10 +4,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_floating, check_key, check_number, fail, is_traced
+from jaxopt_dl._core.numerics import read_number
 from jaxopt_dl._core.trees import wide_dtype
 from jaxopt_dl._core.types import Array, Key, Layer, Number, PyTree, Spec
 
 from ._checks import check_training, label
+
+SHARE = {"low": 0, "high": 1, "low_open": True}
 
 
 def dropout(*, keep_prob: Number, name: str | None = None) -> Layer:
@@ -46,7 +49,7 @@ def dropout(*, keep_prob: Number, name: str | None = None) -> Layer:
       2014. Differs from the paper: the scaling happens in training, not in evaluation.
     """
     who = label("dropout", name)
-    check_number(who, "keep_prob", keep_prob, low=0, high=1, low_open=True)
+    check_number(who, "keep_prob", keep_prob, **SHARE)
     keeps_all = not is_traced(keep_prob) and float(keep_prob) == 1.0
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
@@ -72,9 +75,11 @@ def dropout(*, keep_prob: Number, name: str | None = None) -> Layer:
             fail(who, "training needs a `key`", "got None", advice)
         check_key(who, key)
         # In float32 whatever the input, so that a float64 check sees the same mask.
-        kept = jax.random.uniform(key, x.shape, jnp.float32) < jnp.asarray(keep_prob, jnp.float32)
+        share = read_number(who, "keep_prob", keep_prob, jnp.float32, **SHARE)
+        # Not `<`: where the share is NaN, nothing may pass for dropped.
+        kept = ~(jax.random.uniform(key, x.shape, jnp.float32) >= share)
         wide = x.astype(wide_dtype(x))
-        scaled = wide / jnp.asarray(keep_prob, wide.dtype)
+        scaled = wide / read_number(who, "keep_prob", keep_prob, wide.dtype, **SHARE)
         return jnp.where(kept, scaled, 0).astype(x.dtype), state
 
     return Layer("dropout", name, init, apply)

@@ -9,7 +9,7 @@ from jaxopt_dl._core.errors import check_callable, check_integer, check_key, fai
 from jaxopt_dl._core.numerics import as_spec
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
-from ._checks import check_holds, check_parameter_dtype, label
+from ._checks import check_holds, check_parameter_dtype, check_shapes, label
 from ._initializers import Initializer, normal
 
 
@@ -63,7 +63,9 @@ def embedding(
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
         _check_indices(who, "spec", as_spec(spec))
         check_key(who, key)
-        return {"kernel": kernel_init(key, (count, features), chosen)}, {}
+        params = {"kernel": kernel_init(key, (count, features), chosen)}
+        check_shapes(who, "params", params, {"kernel": (count, features)})
+        return params, {}
 
     def apply(
         params: PyTree,
@@ -76,6 +78,7 @@ def embedding(
     ) -> tuple[Array, PyTree]:
         del training, key, mask
         check_holds(who, "params", params, ("kernel",))
+        check_shapes(who, "params", params, {"kernel": (count, features)})
         _check_indices(who, "x", x)
         table = params["kernel"]
         _check_range(who, x, len(table))

@@ -3,7 +3,10 @@
 import functools
 from collections.abc import Callable
 
+import jax
+
 from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.numerics import as_spec
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
 from ._checks import label
@@ -20,7 +23,8 @@ def lift(function: Callable[[Array], Array], *, name: str | None = None) -> Laye
       A layer without params and state, whose kind is the name of the function.
 
     Raises:
-      TypeError: if `function` cannot be called or is a layer already.
+      TypeError: if `function` cannot be called or is a layer already. From `init` and `apply`,
+        whatever the function raises.
 
     Examples:
       >>> import jax.numpy as jnp
@@ -37,7 +41,10 @@ def lift(function: Callable[[Array], Array], *, name: str | None = None) -> Laye
     check_callable(who, "function", function)
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
-        del key, spec
+        del key
+        spec = as_spec(spec)
+        # Traced once, so that what does not fit shows here and not in the first step.
+        jax.eval_shape(function, jax.ShapeDtypeStruct((2, *spec.shape), spec.dtype))
         return {}, {}
 
     def apply(

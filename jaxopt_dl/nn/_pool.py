@@ -37,9 +37,10 @@ def max_pool(
       without params and state. NaN under a window comes out as NaN.
 
     Raises:
-      TypeError: if a size is not an integer; from `apply`, if the input holds integers.
-      ValueError: if a number is out of range or lengths do not fit; from `apply`, if the input
-        has another rank or is smaller than the window.
+      TypeError: if a size is not an integer; from `init` and `apply`, if the input holds
+        integers.
+      ValueError: if a number is out of range or lengths do not fit; from `init` and `apply`, if
+        the input has another rank or is smaller than the window.
 
     Examples:
       >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
@@ -73,9 +74,10 @@ def average_pool(
       without params and state. Sums are accumulated in at least float32.
 
     Raises:
-      TypeError: if a size is not an integer; from `apply`, if the input holds integers.
-      ValueError: if a number is out of range or lengths do not fit; from `apply`, if the input
-        has another rank or is smaller than the window.
+      TypeError: if a size is not an integer; from `init` and `apply`, if the input holds
+        integers.
+      ValueError: if a number is out of range or lengths do not fit; from `init` and `apply`, if
+        the input has another rank or is smaller than the window.
 
     Examples:
       >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
@@ -97,8 +99,8 @@ def global_average_pool(*, name: str | None = None) -> Layer:
       params and state. Sums are accumulated in at least float32.
 
     Raises:
-      TypeError: from `apply`, if the input holds integers.
-      ValueError: from `apply`, if the input has no or more than two spatial axes.
+      TypeError: from `init` and `apply`, if the input holds integers.
+      ValueError: from `init` and `apply`, if the input has no or more than two spatial axes.
 
     Examples:
       >>> y, _ = global_average_pool().apply({}, {}, jnp.ones((5, 7, 7, 3)), training=False)
@@ -128,8 +130,8 @@ def global_max_pool(*, name: str | None = None) -> Layer:
       params and state.
 
     Raises:
-      TypeError: from `apply`, if the input holds integers.
-      ValueError: from `apply`, if the input has no or more than two spatial axes.
+      TypeError: from `init` and `apply`, if the input holds integers.
+      ValueError: from `init` and `apply`, if the input has no or more than two spatial axes.
 
     Examples:
       >>> y, _ = global_max_pool().apply({}, {}, jnp.ones((5, 7, 3)), training=False)

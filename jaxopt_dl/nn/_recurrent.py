@@ -10,11 +10,16 @@ from jaxopt_dl._core.errors import check_callable, check_integer, check_key, fai
 from jaxopt_dl._core.numerics import along_last, common_dtype, matmul_last
 from jaxopt_dl._core.types import Array, Key, Layer, PyTree, Spec
 
-from ._checks import check_features, check_holds, check_parameter_dtype, feature_spec, label
+from ._checks import (
+    check_features,
+    check_holds,
+    check_parameter_dtype,
+    check_shapes,
+    feature_spec,
+    label,
+)
 from ._initializers import Initializer, lecun_normal
 from ._orthogonal import orthogonal
-
-_NAMES = ("kernel", "recurrent_kernel", "bias")
 
 
 class Cell(NamedTuple):
@@ -57,6 +62,8 @@ def recurrent(
     ):
         check_callable(who, argument, function)
     check_parameter_dtype(who, dtype)
+    width = cell.gates * features
+    shapes = {"kernel": (None, width), "recurrent_kernel": (features, width), "bias": (width,)}
 
     def init(key: Key, spec: Spec) -> tuple[PyTree, PyTree]:
         spec = feature_spec(who, spec)
@@ -64,13 +71,14 @@ def recurrent(
         check_key(who, key)
         chosen = spec.dtype if dtype is None else dtype
         keys = jax.random.split(key, 3)
-        shapes = {"kernel": (spec.shape[-1], features), "recurrent_kernel": (features, features)}
-        inits = (kernel_init, recurrent_init)
+        own, past = (spec.shape[-1], features), (features, features)
         params = {
-            leaf: _per_gate(init, own, cell.gates, shape, chosen)
-            for (leaf, shape), init, own in zip(shapes.items(), inits, keys[:2], strict=True)
+            "kernel": _per_gate(kernel_init, keys[0], cell.gates, own, chosen),
+            "recurrent_kernel": _per_gate(recurrent_init, keys[1], cell.gates, past, chosen),
+            "bias": bias_init(keys[2], (width,), chosen),
         }
-        return params | {"bias": bias_init(keys[2], (cell.gates * features,), chosen)}, {}
+        check_shapes(who, "params", params, shapes | {"kernel": (spec.shape[-1], width)})
+        return params, {}
 
     def apply(
         params: PyTree,
@@ -82,7 +90,8 @@ def recurrent(
         mask: Array | None = None,
     ) -> tuple[Array, PyTree]:
         del training, key, mask
-        check_holds(who, "params", params, _NAMES)
+        check_holds(who, "params", params, tuple(shapes))
+        check_shapes(who, "params", params, shapes)
         check_features(who, x, params["kernel"].shape[0])
         _check_sequence(who, x.shape)
         common = common_dtype(x, *params.values())

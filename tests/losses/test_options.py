@@ -70,13 +70,68 @@ def test_class_weights_as_weights_of_examples_divide_by_their_sum():
     ("weights", "message"),
     [
         (np.ones(2), r"`class_weights` must have shape \(3,\)"),
-        (np.array([1.0, -1.0, 1.0]), "got -1.0 in row 1"),
-        (np.array([1.0, 1.0, np.nan]), "got nan in row 2"),
+        (np.array([1.0, -1.0, 1.0]), "got -1.0 in class 1. Pass 3 numbers, one per class"),
+        (np.array([1.0, 1.0, np.nan]), "got nan in class 2"),
     ],
 )
 def test_bad_class_weights_raise(weights, message):
     with pytest.raises(ValueError, match=message):
         losses.softmax_cross_entropy(LOGITS, LABELS, class_weights=weights)
+
+
+@pytest.mark.parametrize("weights", ["abc", {0: 1.0}])
+def test_class_weights_that_are_no_numbers_raise(weights):
+    with pytest.raises(TypeError, match="`class_weights` must be an array of numbers, got"):
+        losses.softmax_cross_entropy(LOGITS, LABELS, class_weights=weights)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+def test_a_traced_class_weight_out_of_range_makes_the_examples_of_its_class_nan(bad):
+    @jax.jit
+    def gradient(logits, weights):
+        def total(logits):
+            values = losses.softmax_cross_entropy(logits, LABELS, class_weights=weights)
+            return jnp.sum(values), values
+
+        return jax.grad(total, has_aux=True)(logits)
+
+    slopes, values = gradient(LOGITS, jnp.array([1.0, bad, 1.0]))
+    of_that_class = np.asarray(LABELS) == 1
+    assert 0 < of_that_class.sum() < len(LABELS)
+    np.testing.assert_array_equal(np.isnan(values), of_that_class)
+    np.testing.assert_array_equal(np.isnan(slopes).all(axis=1), of_that_class)
+    np.testing.assert_array_equal(np.isnan(slopes).any(axis=1), of_that_class)
+
+
+ONES = jnp.ones(3)
+TRACED = {
+    "softmax smoothing": (
+        lambda s: losses.softmax_cross_entropy(LOGITS, LABELS, label_smoothing=s),
+        [1.0, 1.5, -0.1, np.nan],
+    ),
+    "sigmoid smoothing": (
+        lambda s: losses.sigmoid_cross_entropy(ONES, ONES, label_smoothing=s),
+        [1.0, -0.1],
+    ),
+    "positive weight": (
+        lambda w: losses.sigmoid_cross_entropy(ONES, ONES, positive_weight=w),
+        [-1.0, np.inf],
+    ),
+    "delta": (lambda d: losses.huber(ONES, 3 * ONES, delta=d), [0.0, -1.0]),
+    "strength": (lambda s: losses.l2_penalty({"kernel": ONES}, s), [-1.0]),
+    "share": (lambda s: losses.elastic_net_penalty({"kernel": ONES}, 1.0, l1_share=s), [-0.1, 2.0]),
+    "threshold": (lambda t: losses.soft_threshold(ONES, t), [-1.0]),
+    "weight of an example": (lambda w: losses.weighted_mean(ONES, w * ONES)[0], [-1.0, np.inf]),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_traced_number_out_of_range_gives_nan_and_never_a_number(name):
+    function, bad = TRACED[name]
+    compiled = jax.jit(function)
+    assert np.isfinite(compiled(0.5)).all()
+    for number in bad:
+        assert np.isnan(compiled(number)).all(), number
 
 
 def test_a_positive_weight_counts_only_for_yes():

@@ -1,5 +1,6 @@
 """Batch normalization: its numbers, its running averages, its mask."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -227,3 +228,21 @@ def test_a_state_of_another_shape_is_never_broadcast(key):
     state = state | {"var": jnp.ones((1,))}
     with pytest.raises(ValueError, match=r"state\['var'\]` must have shape \(4,\), got \(1,\)"):
         layer.apply(params, state, jnp.ones((2, 4)), training=False)
+
+
+def test_an_empty_batch_leaves_the_state(key):
+    layer = nn.batch_norm()
+    params, state = layer.init(key, (3,))
+    y, after = layer.apply(params, state, jnp.ones((0, 3)), training=True)
+    assert y.shape == (0, 3)
+    chex.assert_trees_all_equal(after, state)
+
+
+def test_a_traced_decay_out_of_range_gives_a_state_of_nan(key):
+    @jax.jit
+    def after(decay):
+        layer = nn.batch_norm(decay=decay)
+        return layer.apply(*layer.init(key, (3,)), jnp.ones((2, 3)), training=True)[1]
+
+    assert jnp.isfinite(after(0.5)["mean"]).all()
+    assert jnp.isnan(after(1.5)["mean"]).all()

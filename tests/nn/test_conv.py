@@ -136,6 +136,24 @@ def test_an_input_smaller_than_the_kernel_raises(key):
     params, state = layer.init(key, (5, 5, 1))
     with pytest.raises(ValueError, match=r"the window, \(5, 5\) wide, must fit"):
         layer.apply(params, state, jnp.ones((2, 5, 4, 1)), training=False)
+    with pytest.raises(ValueError, match=r"^conv: the window, \(5, 5\) wide, must fit"):
+        layer.init(key, (5, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("leaf", "shape"), [("kernel", (3, 2, 1, 4)), ("kernel", (9, 1, 4)), ("bias", (1,))]
+)
+def test_a_parameter_of_another_shape_is_never_broadcast(key, leaf, shape):
+    layer = nn.conv(4, (3, 3))
+    params, state = layer.init(key, (8, 8, 1))
+    with pytest.raises(ValueError, match=rf"conv: `params\['{leaf}'\]` must have shape"):
+        layer.apply({**params, leaf: jnp.ones(shape)}, state, jnp.ones((2, 8, 8, 1)), training=True)
+
+
+def test_an_initializer_that_returns_another_shape_raises(key):
+    layer = nn.conv(4, (3, 3), kernel_init=lambda key, shape, dtype: jnp.ones((1, 1), dtype))
+    with pytest.raises(ValueError, match=r"`params\['kernel'\]` must have shape \(3, 3, 1, 4\)"):
+        layer.init(key, (8, 8, 1))
 
 
 def test_uint8_images_raise(key):

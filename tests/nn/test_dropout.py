@@ -115,3 +115,14 @@ def test_integers_raise(key):
 def test_a_mode_that_is_not_a_bool_raises(key):
     with pytest.raises(TypeError, match="`training` must be True or False"):
         nn.dropout(keep_prob=0.5).apply({}, {}, jnp.ones(3), training="no", key=key)
+
+
+@pytest.mark.parametrize("bad", [0.0, 1.5, -0.1, float("nan")])
+def test_a_traced_keep_prob_out_of_range_gives_nan(key, bad):
+    @jax.jit
+    def dropped(keep_prob):
+        layer = nn.dropout(keep_prob=keep_prob)
+        return layer.apply({}, {}, jnp.ones((2, 5)), training=True, key=key)[0]
+
+    assert jnp.isfinite(dropped(0.5)).all()
+    assert jnp.isnan(dropped(bad)).all()

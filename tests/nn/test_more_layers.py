@@ -36,6 +36,57 @@ def test_layer_norm_needs_a_positive_eps(eps):
         nn.layer_norm(eps=eps)
 
 
+def test_layer_norm_of_one_feature_raises(key):
+    with pytest.raises(ValueError, match="layer_norm: the last axis must have at least 2 features"):
+        nn.layer_norm().init(key, (5, 1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "spec", "leaf", "shape"),
+    [
+        (nn.layer_norm(), (4,), "bias", (1,)),
+        (nn.rnn(3), (5, 2), "bias", (1,)),
+        (nn.gru(3), (5, 2), "recurrent_kernel", (1, 9)),
+        (nn.lstm(3), (5, 2), "kernel", (2, 9)),
+        (nn.embedding(5, 3), jax.ShapeDtypeStruct((2,), jnp.int32), "kernel", (9, 3)),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_a_parameter_of_another_shape_is_never_broadcast(key, layer, spec, leaf, shape):
+    params, _ = layer.init(key, spec)
+    x = jnp.zeros((2, 2), jnp.int32) if layer.kind == "embedding" else jnp.ones((2, *spec))
+    with pytest.raises(ValueError, match=rf"{layer.kind}: `params\['{leaf}'\]` must have shape"):
+        run(layer, {**params, leaf: jnp.ones(shape)}, x)
+
+
+def two_by_two(key, shape, dtype):
+    return jnp.ones((2, 2), dtype)
+
+
+@pytest.mark.parametrize(
+    ("layer", "spec"),
+    [
+        (nn.rnn(3, kernel_init=two_by_two), (5, 4)),
+        (nn.embedding(5, 3, kernel_init=two_by_two), jax.ShapeDtypeStruct((2,), jnp.int32)),
+    ],
+    ids=["rnn", "embedding"],
+)
+def test_an_initializer_that_returns_another_shape_raises(key, layer, spec):
+    with pytest.raises(ValueError, match=r"`params\['kernel'\]` must have shape"):
+        layer.init(key, spec)
+
+
+def test_lift_tries_its_function_in_init(key):
+    def first_of_three(x):
+        if x.shape[1:] != (3,):
+            raise ValueError(f"first_of_three: got {x.shape}")
+        return x[:, :1]
+
+    nn.lift(first_of_three).init(key, (3,))
+    with pytest.raises(ValueError, match=r"first_of_three: got \(2, 4\)"):
+        nn.lift(first_of_three).init(key, (4,))
+
+
 def test_flatten_keeps_an_empty_batch():
     assert run(nn.flatten(), {}, jnp.ones((0, 2, 3))).shape == (0, 6)
 

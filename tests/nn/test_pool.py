@@ -112,12 +112,16 @@ def test_windows_of_padding_alone_raise():
 def test_a_window_larger_than_the_input_raises_and_names_the_layer():
     with pytest.raises(ValueError, match="^average_pool 'last': the window"):
         pooled(nn.average_pool((3, 3), name="last"), np.ones((1, 2, 5, 1)))
+    with pytest.raises(ValueError, match="^average_pool 'last': the window"):
+        nn.average_pool((3, 3), name="last").init(jax.random.key(0), (2, 5, 1))
 
 
 @pytest.mark.parametrize("layer", [nn.max_pool((2, 2)), nn.global_average_pool()])
 def test_rows_without_spatial_axes_raise(layer):
     with pytest.raises(ValueError, match="must have shape"):
         pooled(layer, np.ones((4, 3)))
+    with pytest.raises(ValueError, match="must have shape"):
+        layer.init(jax.random.key(0), (3,))
 
 
 def test_large_windows_fall_back_to_xla():
