@@ -95,8 +95,8 @@ def test_a_traced_class_weight_out_of_range_makes_the_examples_of_its_class_nan(
 
         return jax.grad(total, has_aux=True)(logits)
 
-    slopes, values = gradient(LOGITS, jnp.array([1.0, bad, 1.0]))
-    of_that_class = np.asarray(LABELS) == 1
+    slopes, values = gradient(LOGITS, jnp.array([1.0, 1.0, bad]))
+    of_that_class = np.asarray(LABELS) == 2
     assert 0 < of_that_class.sum() < len(LABELS)
     np.testing.assert_array_equal(np.isnan(values), of_that_class)
     np.testing.assert_array_equal(np.isnan(slopes).all(axis=1), of_that_class)
