@@ -5,7 +5,10 @@ here and nowhere else.
 """
 
 import functools
+import linecache
+import re
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -14,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
+from jax.interpreters import ad
 
 Program: TypeAlias = Any
 """A jaxpr with its constants, as `jax.make_jaxpr` returns it."""
@@ -21,13 +25,17 @@ Equation: TypeAlias = Any
 Replacement: TypeAlias = Callable[[Equation, list], Sequence[Any]]
 """`(equation, input values) -> output values`."""
 
-LIBRARIES = ("jax", "jaxlib", "optax", "flax", "equinox")
+LIBRARIES = ("jax", "jaxlib", "optax", "flax", "equinox", "chex", "jaxtyping", "jaxopt_dl")
 WRAPPERS = ("wrapped_fun", "fn_wrapped", "fn_wrapper")
 """Functions that `jax.custom_gradient` and `equinox.filter_custom_vjp` put around the user's."""
 WRAPPING_FILE = "custom_derivatives.py"
-PLUMBING = ("api.py", "core.py", "pjit.py", "linear_util.py", "traceback_util.py", "tree_util.py")
-"""Files of JAX that only pass calls on, as `vmap` does."""
+PARTS_OF_A_RULE = ("bwd", "jvp_jaxpr_fun", "fwd_jaxpr_thunk")
+"""Parameters of a custom rule that hold the functions it is made of."""
 RULES = ("custom_jvp_call", "custom_vjp_call")
+TAKERS = ("custom_linear_solve", "linear_call")
+"""Operations of JAX that are differentiated by functions given to them."""
+HIGH_LEVEL = "call_hi_primitive"
+"""What newer releases of JAX make of an operation with rules of its own, such as `custom_root`."""
 CALLS = ("jit", "pjit", "closed_call", "core_call", "remat2", "checkpoint")
 
 
@@ -178,36 +186,87 @@ def linear_solve_of(equation: Equation, values: Sequence[Any]) -> LinearSolve:
 def user_place(equation: Equation) -> Place | None:
     """Return where the user wrote an equation, or None where only libraries appear."""
     for frame in _frames(equation):
-        if not is_library(frame.file_name) and not _is_ours(frame.file_name):
+        if not is_library(frame.file_name) and not _is_standard(frame.file_name):
             return Place(_short(frame.function_name), frame.file_name, frame.line_num)
     return None
 
 
 def caller_file(equation: Equation, function: str) -> str:
-    """Return the file that called the library function which made an equation."""
+    """Return the file whose code calls a library function by name, which made an equation.
+
+    Lines of libraries that do not mention it only pass on what they were given, as `vmap` does.
+    """
     frames = _frames(equation)
     last = max((i for i, frame in enumerate(frames) if frame.function_name == function), default=-1)
-    files = [frame.file_name for frame in frames[last + 1 :]]
-    return next((file for file in files if Path(file).name not in PLUMBING), "")
+    for frame in frames[last + 1 :]:
+        by_name = function in linecache.getline(frame.file_name, frame.line_num)
+        if by_name or not is_library(frame.file_name):
+            return frame.file_name
+    return ""
 
 
 def definition(equation: Equation, place: Place) -> Place:
-    """Return where the function with a custom rule is defined, as well as that is known.
+    """Return where a custom rule is defined, as well as that is known.
+
+    That is where its function is, or where the user's rule for a library's function is.
 
     Args:
       equation: a call of a custom rule.
       place: where it is called.
     """
     body = body_of(equation)
-    source = getattr(getattr(body, "jaxpr", body), "debug_info", None)
-    name, _, where = str(getattr(source, "func_src_info", "") or "").rpartition(" at ")
+    written = _source(getattr(body, "jaxpr", body)) or place
+    if written.function in WRAPPERS or Path(written.file).name == WRAPPING_FILE:
+        inner = (user_place(equation) for equation in getattr(body, "eqns", ()))
+        return next((found for found in inner if found is not None), written)
+    if is_library(written.file):
+        parts = [_source(equation.params.get(name)) for name in PARTS_OF_A_RULE]
+        own = (part for part in parts if part is not None and not is_library(part.file))
+        return next(own, written)
+    return written
+
+
+def _source(traced: Any) -> Place | None:
+    """Where the function behind something traced is defined; None if that is unknown."""
+    info = str(getattr(getattr(traced, "debug_info", None), "func_src_info", "") or "")
+    name, _, where = info.rpartition(" at ")
     file, _, line = where.rpartition(":")
-    written = Place(_short(name), file, int(line) if line.isdigit() else 0) if file else place
-    wraps = _short(name) in WRAPPERS or Path(file).name == WRAPPING_FILE
-    if file and not wraps:
-        return written
-    inner = (user_place(equation) for equation in getattr(body, "eqns", ()))
-    return next((found for found in inner if found is not None), written)
+    return Place(_short(name), file, int(line) if line.isdigit() else 0) if file else None
+
+
+def name_of(equation: Equation) -> str:
+    """Return what a person calls an operation: its primitive, or the function with the rule."""
+    name = equation.primitive.name
+    if name in RULES:
+        return definition(equation, Place(name, "", 0)).function
+    own = type(equation.params.get("_prim")).__name__
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", own).lower() if name == HIGH_LEVEL else name
+
+
+def has_given_derivative(equation: Equation) -> bool:
+    """Whether a user supplies the derivative of an operation, other than by a custom rule.
+
+    As the functions given to `custom_root` or `linear_call`, or as a primitive of the user's own.
+    """
+    primitive = equation.primitive
+    if primitive.name in RULES:
+        written = definition(equation, Place("", "", 0))
+        return is_library(written.file) and written.function.startswith("_")
+    rules = [table.get(primitive) for table in (ad.primitive_jvps, ad.primitive_transposes)]
+    return primitive.name in (*TAKERS, HIGH_LEVEL) or any(
+        not is_library(file) for rule in rules for file in _files_in(rule)
+    )
+
+
+def _files_in(part: Any) -> Iterator[str]:
+    """Files of the functions that a differentiation rule of a primitive is made of."""
+    if isinstance(part, functools.partial):
+        part = (part.func, *part.args)
+    if isinstance(part, tuple | list):
+        for inner in part:
+            yield from _files_in(inner)
+    elif hasattr(part, "__code__"):
+        yield part.__code__.co_filename
 
 
 def first_difference(one: Program, other: Program) -> Site | None:
@@ -228,6 +287,7 @@ def first_difference(one: Program, other: Program) -> Site | None:
     return None
 
 
+@functools.cache
 def is_library(file: str) -> bool:
     """Whether a file belongs to JAX or to a library whose rules are trusted."""
     return file.startswith(tuple(_library_folders()))
@@ -483,8 +543,10 @@ def _folder_of(file: str) -> str:
     return f"{Path(file).parent}/"
 
 
-def _is_ours(file: str) -> bool:
-    return file.startswith((f"{Path(__file__).parents[1] / 'gradcheck'}/", __file__))
+def _is_standard(file: str) -> bool:
+    """Whether a file belongs to Python itself, as `contextlib` does."""
+    folder = sysconfig.get_path("stdlib")
+    return file.startswith(f"{folder}/") and "-packages/" not in file
 
 
 def _unequal_constants(one: Program, other: Program) -> set[Any]:

@@ -141,3 +141,9 @@ def weighted_mean(values: Array, weights: Array) -> tuple[Array, Array]:
     counted = jnp.where(weights > 0, values, jnp.zeros_like(values))
     mean = jnp.sum(counted * weights) / jnp.where(total > 0, total, jnp.ones_like(total))
     return mean, total
+
+
+def is_floating(value: Any) -> bool:
+    """Whether a number, array or tracer holds real floating-point numbers; keys do not."""
+    dtype = jnp.result_type(value)
+    return not jnp.issubdtype(dtype, jax.dtypes.extended) and jnp.issubdtype(dtype, np.floating)

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from . import _nonfinite, _verdict
+from . import _edges, _nonfinite, _operations, _verdict
 from ._examine import Finding
 from ._parts import Cause
 from ._paths import Blocker
-from ._rules import STOP, Rule, find_rules, inside, is_surrogate, outside
+from ._rules import STOP, Rule, find_rules, inside, outside
 from ._subject import Subject
+from ._surrogates import is_surrogate
 from ._verdict import FAIL, Opinions
 from ._words import counted
 
@@ -32,10 +34,12 @@ def explain(subject: Subject, finding: Finding) -> list[Cause]:
     if np.any(broken):
         found = _nonfinite.blame_operations(subject, finding.base.point, broken)
         causes, left = causes + found, left & ~broken
-    if np.any(left):
-        library = find_rules(subject.program, trusted=True)
-        found, explained = blame_rules(subject, finding, left, library)
-        causes, left = causes + found, left & ~explained
+    for blame in (_operations.blame_derivatives, _edges.blame_edges):
+        if np.any(left):
+            found, explained = blame(subject, finding.base, left)
+            causes, left = causes + found, left & ~explained
+    found, explained = _blame_libraries(subject, finding, left)
+    causes, left = causes + found, left & ~explained
     return causes + _unexplained(subject, left)
 
 
@@ -76,13 +80,20 @@ def blame_rules(
         if trial is None or (np.any(failing & trial.lost) and not np.any(moved)):
             unknown.append(rule)
         elif np.any(moved):
-            causes.append(_rule_cause(subject, rule, moved, trial))
+            causes.append(_rule_cause(subject, finding, rule, moved, trial))
             explained |= moved
     left = failing & ~explained
     if unknown and np.any(left):
-        causes += [_suspected(subject, rule, left) for rule in unknown]
+        causes += [_suspected(subject, finding, rule, left) for rule in unknown]
         explained |= left
     return causes, explained
+
+
+def _blame_libraries(
+    subject: Subject, finding: Finding, failing: np.ndarray
+) -> tuple[list[Cause], np.ndarray]:
+    library = find_rules(subject.program, trusted=True)
+    return blame_rules(subject, finding, failing, library)
 
 
 class Trial(NamedTuple):
@@ -158,7 +169,7 @@ def in_force(subject: Subject, finding: Finding) -> list[Cause]:
             rule.name,
             rule.place.file,
             rule.place.line,
-            _paths(subject, changed),
+            subject.leaves_with(changed),
             detail,
             allowed=True,
         )
@@ -186,7 +197,9 @@ def _same(known: Opinions, gradient: np.ndarray, other: np.ndarray) -> np.ndarra
         return np.abs(gradient - other) <= room
 
 
-def _rule_cause(subject: Subject, rule: Rule, moved: np.ndarray, trial: Trial) -> Cause:
+def _rule_cause(
+    subject: Subject, finding: Finding, rule: Rule, moved: np.ndarray, trial: Trial
+) -> Cause:
     value, other = trial.others[-1]
     gap = np.abs(np.nan_to_num(trial.gradient - other))
     worst = int(np.argmax(np.where(moved, gap, -1.0)))
@@ -195,23 +208,29 @@ def _rule_cause(subject: Subject, rule: Rule, moved: np.ndarray, trial: Trial) -
         f"with it the gradient of {entry or 'the parameter'} is {trial.gradient[worst]:.6g}, "
         f"without it {other[worst]:.6g}."
     )
-    surrogate = is_surrogate(rule)
-    if surrogate:
-        detail += f" If that is meant, pass allow=({rule.name!r},)."
     if not np.isclose(value, trial.value, rtol=1e-9, atol=0):
         detail += f" Its forward rule also changes the loss, from {value:.6g} to {trial.value:.6g}."
-    kind = "surrogate" if surrogate else "rule"
-    paths = _paths(subject, moved)
-    return Cause(kind, rule.name, rule.place.file, rule.place.line, paths, detail)
+    return _accused(subject, finding, rule, moved, detail)
 
 
-def _suspected(subject: Subject, rule: Rule, left: np.ndarray) -> Cause:
+def _suspected(subject: Subject, finding: Finding, rule: Rule, left: np.ndarray) -> Cause:
     detail = (
         "the likely cause: the function cannot be differentiated without its rule, and "
         "nothing else explains the difference."
     )
-    kind = "surrogate" if is_surrogate(rule) else "rule"
-    return Cause(kind, rule.name, rule.place.file, rule.place.line, _paths(subject, left), detail)
+    return _accused(subject, finding, rule, left, detail)
+
+
+def _accused(
+    subject: Subject, finding: Finding, rule: Rule, entries: np.ndarray, detail: str
+) -> Cause:
+    leaves = subject.problem.split(jnp.asarray(finding.base.point))
+    surrogate = is_surrogate(rule, subject.program, leaves)
+    if surrogate:
+        detail += f" If that is meant, pass allow=({rule.name!r},)."
+    kind = "surrogate" if surrogate else "rule"
+    paths = subject.leaves_with(entries)
+    return Cause(kind, rule.name, rule.place.file, rule.place.line, paths, detail)
 
 
 def _hand_written(subject: Subject, finding: Finding, own: np.ndarray) -> list[Cause]:
@@ -222,17 +241,12 @@ def _hand_written(subject: Subject, finding: Finding, own: np.ndarray) -> list[C
     detail = f"this hand-written gradient differs from the function's in {number}."
     if not np.all(np.isfinite(finding.known.gradient[own])):
         detail += " Some of them are not finite."
-    return [Cause("gradient", *subject.written, _paths(subject, own), detail)]
+    return [Cause("gradient", *subject.written, subject.leaves_with(own), detail)]
 
 
 def _unexplained(subject: Subject, left: np.ndarray) -> list[Cause]:
     if not np.any(left):
         return []
     detail = "no custom rule, `stop_gradient` or operation explains the difference."
-    paths = _paths(subject, left)
+    paths = subject.leaves_with(left)
     return [Cause("unexplained", "the function", "", 0, paths, detail)]
-
-
-def _paths(subject: Subject, entries: np.ndarray) -> tuple[str, ...]:
-    slices = subject.problem.slices
-    return tuple(s.path for s in slices if np.any(entries[s.start : s.stop]))

@@ -96,14 +96,35 @@ def slopes(ladder: Ladder, value: float, noise: float) -> Slopes:
     """
     steps, above, below = ladder
     with np.errstate(all="ignore"):
-        size = np.maximum(np.abs(above), np.abs(below))
-        doubt = NOISE_FACTOR * np.maximum(noise, 2 * UNIT_ROUNDOFF * size) / np.abs(steps)
-        slope, bar = _surest(steps, (above - below) / (2 * steps), doubt, power=2)
-        right, right_bar = _surest(steps, (above - value) / steps, doubt, power=1)
-        left, left_bar = _surest(steps, (value - below) / steps, doubt, power=1)
+        slope, bar = _surest(steps, (above - below) / (2 * steps), _doubt(ladder, noise), power=2)
+        (left, left_bar), (right, right_bar) = sides(ladder, value, noise)
         gap = np.abs(right - left)
         kinked = (gap > 4 * (right_bar + left_bar)) & (gap > 1e-6 * (np.abs(right) + np.abs(left)))
     return Slopes(slope, bar, left, right, kinked)
+
+
+def sides(
+    ladder: Ladder, value: float, noise: float
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return the slopes from below and from above, each with its error bar.
+
+    Args:
+      ladder: values on `rungs >= 3` rungs.
+      value: the function at the point itself.
+      noise: standard deviation of the noise of one value.
+    """
+    steps, above, below = ladder
+    with np.errstate(all="ignore"):
+        doubt = _doubt(ladder, noise)
+        left = _surest(steps, (value - below) / steps, doubt, power=1)
+        right = _surest(steps, (above - value) / steps, doubt, power=1)
+    return left, right
+
+
+def _doubt(ladder: Ladder, noise: float) -> np.ndarray:
+    """What noise does to each quotient, `(rungs, n)`."""
+    size = np.maximum(np.abs(ladder.above), np.abs(ladder.below))
+    return NOISE_FACTOR * np.maximum(noise, 2 * UNIT_ROUNDOFF * size) / np.abs(ladder.steps)
 
 
 def _true_steps(at: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -70,6 +70,8 @@ class Evaluator:
         batch = int(np.clip(cache // width, 1, BATCH))
         self._chunk = batch * max(int(min(CALL, LARGE_CALL // width)) // batch, 1)
         self._on_progress = on_progress
+        self._function = function
+        self._one_by_one = batch == 1
         self._batched = jax.jit(_mapped(function, batch))
 
     def value(self, point: np.ndarray) -> float:
@@ -87,11 +89,22 @@ class Evaluator:
         found = np.empty(total)
         for start in range(0, total, chunk):
             piece = [_padded(column[start : start + chunk], chunk) for column in moves]
-            out = np.asarray(self._batched(flat, units, *piece))
+            out = np.asarray(self._run(flat, units, *piece))
             found[start : start + chunk] = out[: total - start]
             self.calls += min(chunk, total - start)
             self._on_progress(self.calls)
         return found
+
+
+    def _run(self, *inputs: Array) -> Array:
+        """Evaluate a chunk side by side, or one by one where something inside refuses `vmap`."""
+        if not self._one_by_one:
+            try:
+                return self._batched(*inputs)
+            except (NotImplementedError, ValueError):  # a callback, an operation of the user's
+                self._one_by_one = True
+                self._batched = jax.jit(_mapped(self._function, 1))
+        return self._batched(*inputs)
 
 
 class HostEvaluator(Evaluator):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _components, _directions, _noise, _rounding, _verdict
+from . import _appeals, _components, _directions, _noise, _rounding, _verdict
 from ._components import Base, difference
 from ._differences import NOISE_FACTOR
 from ._evaluate import Evaluator
@@ -51,6 +51,7 @@ class Finding(NamedTuple):
       directions: how many random directions were compared.
       unexplained: numbers of the leaves in which more entries than those listed are wrong.
       unstripped: why there is no opinion without rules; empty if there is one.
+      heard: what speaks for entries that differences alone would reject, one sentence each.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Finding(NamedTuple):
     directions: int
     unexplained: tuple[int, ...]
     unstripped: str
+    heard: tuple[str, ...]
 
     @property
     def failed(self) -> bool:
@@ -123,14 +125,20 @@ def look(
         chosen, directions, unexplained = _search(subject, witnesses, known, base, chosen, random)
     caution = ELSEWHERE if components is None else 1.0
     known.bar[:] *= caution
-    status = _verdict.judge(known)
+    _appeals.withdraw_excuses(subject, base, known)
+    status, heard = _verdict.judge(known), []
     if np.any(status == FAIL):
         failing = chosen[status[chosen] == FAIL]
         base = _review(subject, witnesses, base, known, failing)
         known.bar[failing] *= caution
+        _appeals.withdraw_excuses(subject, base, known)
+        status = _verdict.judge(known)
+        heard = _appeals.hear(subject, witnesses.evaluator, base, known, status)
         status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
-    return Finding(name, base, known, status, chosen, directions, unexplained, unstripped)
+    return Finding(
+        name, base, known, status, chosen, directions, unexplained, unstripped, tuple(heard)
+    )
 
 
 def glance(

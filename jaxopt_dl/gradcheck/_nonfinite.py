@@ -30,7 +30,7 @@ def blame_operations(subject: Subject, point: np.ndarray, broken: np.ndarray) ->
     bad = broken.copy()
     causes = []
     for site in suspects[:TRIED]:
-        cured = bad & np.isfinite(_without(subject, site.equation)(point))
+        cured = bad & np.isfinite(gradient_without(subject, site.equation)(point))
         if np.any(cured):
             causes.append(_cause(subject, site, cured))
             bad &= ~cured
@@ -47,7 +47,7 @@ def blame_value(subject: Subject, point: np.ndarray, value: float) -> Cause:
     if not suspects:
         return Cause("non_finite", "the function", "", 0, paths, detail)
     site = suspects[0]
-    name, place = site.equation.primitive.name, site.place
+    name, place = jaxpr.name_of(site.equation), site.place
     return Cause("non_finite", name, place.file, place.line, paths, detail)
 
 
@@ -72,7 +72,9 @@ def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
     return [site for site in jaxpr.walk(subject.program) if marks.get(id(site.equation), False)]
 
 
-def _without(subject: Subject, equation: Equation) -> Any:
+def gradient_without(subject: Subject, equation: Equation) -> Automatic:
+    """Return the gradient with nothing flowing back through one equation."""
+
     def cut(equation: Equation, values: list) -> list:
         return [jax.lax.stop_gradient(out) for out in jaxpr.bind(equation, values)]
 

@@ -68,9 +68,11 @@ class Cause(NamedTuple):
     """Where a wrong gradient comes from.
 
     Attributes:
-      kind: "rule" (a wrong custom rule), "surrogate" (`stop_gradient`, or a rule that replaces
-        the derivative on purpose), "blocked" (a function without a derivative cuts the path),
-        "non_finite", "gradient" (the hand-written gradient), "nondeterministic" or "unexplained".
+      kind: "rule" (a wrong custom rule, or a wrong function given to an operation such as
+        `custom_root`), "surrogate" (`stop_gradient`, or a rule that replaces the derivative on
+        purpose), "blocked" (a function without a derivative cuts the path), "non_finite",
+        "gradient" (the hand-written gradient), "edge" (an operation that changes its answer
+        exactly at the parameters), "nondeterministic" or "unexplained".
       function: name of the function or primitive.
       file: where it is defined or called; empty if unknown.
       line: line in that file; 0 if unknown.

@@ -3,18 +3,10 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Place, Program, Site
 
-from ._loops import has_loops
-
 STOP = "stop_gradient"
-IDLE = frozenset(("copy", "convert_element_type", "reshape", "squeeze", "broadcast_in_dim"))
-"""A body made of these returns its operand; a rule on it can only mean to change the gradient."""
 
 
 class Rule(NamedTuple):
@@ -22,7 +14,7 @@ class Rule(NamedTuple):
 
     Attributes:
       name: of the function with the rule, or "stop_gradient".
-      place: its definition; for `stop_gradient` the line that calls it.
+      place: its definition; for `stop_gradient`, and for a rule of a library, the user's line.
       equations: every use in the program.
     """
 
@@ -38,12 +30,17 @@ def find_rules(program: Program, *, trusted: bool = False) -> tuple[Rule, ...]:
       program: where to look.
       trusted: return the rules of libraries instead.
     """
-    found: dict[tuple[str, Place], dict[int, Equation]] = {}
+    found: dict[tuple[str, Place], tuple[Place, dict[int, Equation]]] = {}
     for site in jaxpr.walk(program):
-        key = _identity(site, trusted)
-        if key is not None:
-            found.setdefault(key, {})[id(site.equation)] = site.equation
-    return tuple(Rule(name, place, tuple(uses.values())) for (name, place), uses in found.items())
+        if not _is_rule(site.equation):
+            continue
+        name, written, file = _origin(site)
+        if jaxpr.is_library(file) == trusted:
+            shown = site.place if trusted else written
+            found.setdefault((name, written), (shown, {}))[1][id(site.equation)] = site.equation
+    return tuple(
+        Rule(name, place, tuple(uses.values())) for (name, _), (place, uses) in found.items()
+    )
 
 
 def without(program: Program, rules: Collection[Rule]) -> Callable[[Sequence[Any]], Any]:
@@ -102,57 +99,12 @@ def _is_rule(equation: Equation) -> bool:
     return equation.primitive.name == STOP or equation.primitive.name in jaxpr.RULES
 
 
-def _identity(site: Site, trusted: bool) -> tuple[str, Place] | None:
-    """Name and place of a rule, if it belongs to the user or, on demand, to a library."""
-    equation = site.equation
-    if not _is_rule(equation):
-        return None
-    if equation.primitive.name == STOP:
-        place, file = site.place, jaxpr.caller_file(equation, STOP)
-        name = STOP
-    else:
-        place = jaxpr.definition(equation, site.place)
-        name, file = place.function, place.file
-    return (name, place) if jaxpr.is_library(file) == trusted else None
-
-
-def is_surrogate(rule: Rule) -> bool:
-    """Whether a rule replaces a derivative on purpose.
-
-    It does if it stops the gradient, if its body returns its operand, or if its body has a
-    derivative of zero wherever one looks, as a rounding or a step has.
-    """
-    if rule.name == STOP:
-        return True
-    body = jaxpr.body_of(rule.equations[0])
-    names = {site.equation.primitive.name for site in jaxpr.walk(body)} - set(jaxpr.CALLS)
-    return names <= IDLE or _is_flat(body, jaxpr.input_types(rule.equations[0]))
-
-
-def _is_flat(body: Program, types: Sequence[Any]) -> bool:
-    """Whether the derivative of a program is zero at random inputs of several sizes.
-
-    A loop need not end there, and seldom has a derivative.
-    """
-    if has_loops(body):
-        return False
-    random = np.random.default_rng(0)
-    moving = [i for i, kind in enumerate(types) if jnp.issubdtype(kind.dtype, np.floating)]
-
-    def run(*values: Any) -> list:
-        filled = dict(zip(moving, values, strict=True))
-        given = [filled.get(i, np.zeros(k.shape, k.dtype)) for i, k in enumerate(types)]
-        outputs = jaxpr.evaluate(body, given, {})
-        return [out for out in outputs if jnp.issubdtype(jnp.result_type(out), np.floating)]
-
-    try:
-        for size in (0.1, 1.0, 10.0):
-            values = [size * random.standard_normal(types[i].shape) for i in moving]
-            given = [np.asarray(v, types[i].dtype) for v, i in zip(values, moving, strict=True)]
-            out, pull = jax.vjp(run, *given)
-            slopes = pull([jnp.ones_like(value) for value in out])
-            if any(np.any(np.asarray(slope) != 0) for slope in slopes):
-                return False
-    except Exception:  # no reverse mode, or inputs that the function cannot take
-        return False
-    return True
+def _origin(site: Site) -> tuple[str, Place, str]:
+    """Name of a rule, the place that tells it from others, and the file of its author."""
+    if site.equation.primitive.name == STOP:
+        return STOP, site.place, jaxpr.caller_file(site.equation, STOP)
+    written = jaxpr.definition(site.equation, site.place)
+    if jaxpr.is_library(written.file) and written.function.startswith("_"):
+        # Such as `_custom_root`: a name that says nothing, around functions that the user gave.
+        return site.place.function, site.place, written.file
+    return written.function, written, written.file

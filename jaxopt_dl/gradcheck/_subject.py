@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Place, Program
 from jaxopt_dl._core.types import Array, PyTree
 
@@ -114,6 +115,7 @@ class Subject(NamedTuple):
       paths: how its leaves reach the loss.
       rules: the user's custom rules and `stop_gradient` lines.
       allowed: those of them that the caller accepts.
+      allow: the names that the caller accepts, of rules and of operations.
       gradient: the gradient under test.
       automatic: `jax.grad` of the function, rules in force.
       written: where a hand-written gradient is defined; None for `jax.grad`.
@@ -124,6 +126,7 @@ class Subject(NamedTuple):
     paths: Paths
     rules: tuple[Rule, ...]
     allowed: tuple[Rule, ...]
+    allow: tuple[str, ...]
     gradient: Traced | HandWritten
     automatic: Automatic
     written: Place | None
@@ -137,6 +140,25 @@ class Subject(NamedTuple):
         """Return the gradient of the program with some rules taken out."""
         run = without(self.program, rules)
         return Automatic(self.problem.examined(lambda flat: run(self.problem.split(flat))))
+
+    def marker(self, mark: Callable, twins: str | None = None) -> Callable[[np.ndarray], dict]:
+        """Return a function of a point that asks a question at every equation on the way.
+
+        Args:
+          mark: `(equation, inputs, outputs) -> boolean scalar`.
+          twins: name of an axis over which several points are taken together, `(n, size)`.
+        """
+
+        def asked(flat: Array) -> dict:
+            leaves = self.problem.split(flat)
+            return jaxpr.evaluate_with_marks(self.program, leaves, mark)[1]
+
+        run = jax.jit(asked if twins is None else jax.vmap(asked, axis_name=twins))
+        return lambda points: {k: bool(np.any(v)) for k, v in run(jnp.asarray(points)).items()}
+
+    def leaves_with(self, entries: np.ndarray) -> tuple[str, ...]:
+        """Return the paths of the leaves that hold any of some entries."""
+        return tuple(s.path for s in self.problem.slices if np.any(entries[s.start : s.stop]))
 
 
 def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str]) -> Subject:
@@ -156,6 +178,7 @@ def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str
         trace_paths(program, len(problem.slices)),
         rules,
         tuple(rule for rule in rules if rule.name in allow),
+        tuple(allow),
         automatic if gradient is None else HandWritten(problem, gradient),
         automatic,
         None if gradient is None else place_of(gradient),

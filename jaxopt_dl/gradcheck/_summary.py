@@ -133,6 +133,7 @@ def _notes(subject: Subject, finding: Finding) -> list[str]:
     notes += _kink_note(subject, finding) + _settled_note(subject, finding)
     notes += _unlisted_note(subject, finding)
     notes += _integer_note(subject) + _unused_note(subject)
+    notes += finding.heard
     known = finding.known
     differs = (finding.status < UNRESOLVED) & np.isfinite(known.stripped)
     differs &= ~_verdict.agrees(known, known.stripped) & ~np.isfinite(known.permitted)

@@ -1,0 +1,213 @@
+"""What may speak for a gradient that disagrees with differences.
+
+A library may stop a gradient on purpose, as a dropout layer does with its rate: that is its own
+business and no fault of the user's. Where the loss jumps, or its slope is infinite on one side,
+the gradient may be the slope of the other side, to which the value belongs. And where several
+kinks meet, as in a median of equal numbers, it may be the gradient of one of the smooth pieces
+around, although no single entry moves along that piece.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxopt_dl._core import jaxpr
+from jaxopt_dl._core.jaxpr import Place
+
+from . import _differences, _verdict
+from ._components import Base
+from ._edges import edges
+from ._evaluate import Evaluator
+from ._nonfinite import gradient_without
+from ._rules import STOP, find_rules
+from ._subject import Subject
+from ._verdict import FAIL, Opinions
+from ._words import leaf_name, listed
+
+SAMPLERS = ("random_gamma",)
+"""Operations whose derivative belongs to the distribution they draw from, not to the numbers."""
+RUNGS = tuple(range(-8, -30, -2))
+HEARD = 64
+"""Entries that are differenced again."""
+NEIGHBORS, AWAY = 12, 2.0**-16
+"""Further points, and their distance in units of each entry."""
+FINE_RUNGS = tuple(range(-22, -32, -2))
+ALIKE, SURE = 2.0**-10, 1e-4
+"""Relative: gradients of one smooth piece, and a gradient that differences confirm."""
+
+
+def hear(
+    subject: Subject, evaluator: Evaluator, base: Base, known: Opinions, status: np.ndarray
+) -> list[str]:
+    """Change the opinions on failing entries where something speaks for them, and say what."""
+    failing = (status == FAIL) & np.isfinite(known.gradient)
+    notes: list[str] = []
+    if np.any(failing):
+        notes += _choices_of_libraries(subject, base.point, known, failing)
+        notes += _slopes_of_one_side(subject, evaluator, base, known, failing)
+        notes += _slopes_of_a_neighbor(subject, evaluator, base, known, failing)
+    return list(dict.fromkeys(notes))
+
+
+def withdraw_excuses(subject: Subject, base: Base, known: Opinions) -> None:
+    """Take back what rounding would excuse where the gradient jumps at the very point.
+
+    There a change by rounding alone moves it a lot, and yet it is exact on each side: a point
+    beside has the gradient that differences find, and the given one has another.
+    """
+    with np.errstate(all="ignore"):
+        low, high = (f([known.slope, known.left, known.right], axis=0) for f in (np.min, np.max))
+        low, high = np.where(known.kinked, [low, high], known.slope)
+        size = np.fmax(np.abs(known.gradient), np.fmax(np.abs(low), np.abs(high)))
+        size = np.maximum(size, known.floor)
+        far = _distance(known.gradient, low, high) > known.bar + _verdict.COARSE * size
+        excused = far & (known.rounding + known.doubt > _verdict.COARSE * size)
+        if not np.any(excused):
+            return
+        for _, gradient in _neighbors(subject, base):
+            exact = excused & (_distance(gradient, low, high) <= known.bar + SURE * size)
+            known.rounding[exact] = known.doubt[exact] = 0.0
+
+
+def _distance(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(low - value, value - high), 0.0)
+
+
+def _choices_of_libraries(
+    subject: Subject, point: np.ndarray, known: Opinions, failing: np.ndarray
+) -> list[str]:
+    """Permit what only differs from the function because a library wants it so."""
+    with np.errstate(all="ignore"):
+        as_chosen = failing & _verdict.agrees(known, known.stripped)
+    if not np.any(as_chosen):
+        return []
+    notes = []
+    for choice in _choices(subject, point, known):
+        with np.errstate(all="ignore"):
+            gap = np.abs(choice.kept - choice.dropped)
+            size = np.fmax(np.abs(choice.kept), np.abs(choice.dropped))
+            moved = as_chosen & (gap > known.rounding + known.doubt + _verdict.TOLERANCE * size)
+        if np.any(moved):
+            known.permitted[moved] = known.stripped[moved]
+            leaves = listed([leaf_name(path) for path in subject.leaves_with(moved)])
+            place = choice.place
+            notes.append(
+                f"`{choice.name}` inside a library, which {place.function} calls at "
+                f"{place.file}:{place.line}, gives {leaves} another gradient than the function "
+                "has; such a choice of a library is accepted"
+            )
+    return notes
+
+
+class _Choice(NamedTuple):
+    """Something a library does to a gradient on purpose, and the gradients with and without it."""
+
+    name: str
+    place: Place
+    kept: np.ndarray
+    dropped: np.ndarray
+
+
+def _choices(subject: Subject, point: np.ndarray, known: Opinions) -> Iterator[_Choice]:
+    for rule in find_rules(subject.program, trusted=True):
+        if rule.name == STOP or rule.name in subject.allow:
+            dropped = subject.stripped_of([*subject.rules, rule])(point)
+            yield _Choice(rule.name, rule.place, known.stripped, dropped)
+    for site in jaxpr.walk(subject.program):
+        if site.equation.primitive.name in SAMPLERS:
+            dropped = gradient_without(subject, site.equation)(point)
+            yield _Choice("random", site.place, subject.automatic(point), dropped)
+
+
+def _slopes_of_one_side(
+    subject: Subject, evaluator: Evaluator, base: Base, known: Opinions, failing: np.ndarray
+) -> list[str]:
+    """Record a kink where the gradient is the slope of one side and the other side has none."""
+    with np.errstate(all="ignore"):
+        blunt = ~(known.bar <= _verdict.COARSE * np.abs(known.slope))
+    heard = np.flatnonzero(failing & blunt & np.isfinite(known.slope))[:HEARD]
+    if heard.size == 0:
+        return []
+    ladder = _differences.climb(evaluator, base.point, base.unit, heard, heard + 1, RUNGS)
+    found = np.zeros(failing.shape, bool)
+    for side, (slope, bar) in enumerate(_differences.sides(ladder, base.value, base.noise)):
+        entries = heard[_is_slope(known, heard, slope, bar)]
+        found[entries] = True
+        known.kinked[entries] = True
+        (known.left, known.right)[side][entries] = known.gradient[entries]
+        (known.right, known.left)[side][entries] = np.inf
+    if not np.any(found):
+        return []
+    note = f"the loss jumps, or is infinitely steep, on one side of {_first(subject, found)}"
+    for edge in edges(subject, base, found)[:1]:
+        place = edge.site.place
+        note += f", where `{jaxpr.name_of(edge.site.equation)}` at {place.file}:{place.line} "
+        note += "changes its answer"
+    return [f"{note}; the gradient is the slope of the other side"]
+
+
+def _is_slope(
+    known: Opinions, heard: np.ndarray, slope: np.ndarray, bar: np.ndarray
+) -> np.ndarray:
+    """Whether the gradient is a slope from one side, and that is known well."""
+    gradient = known.gradient[heard]
+    size = np.maximum(np.fmax(np.abs(gradient), np.abs(slope)), known.floor[heard])
+    near = np.abs(gradient - slope) <= bar + _verdict.SHARP * size
+    return near & (bar <= _verdict.COARSE**2 * size)
+
+
+def _slopes_of_a_neighbor(
+    subject: Subject, evaluator: Evaluator, base: Base, known: Opinions, failing: np.ndarray
+) -> list[str]:
+    """Record a kink where a point nearby has the same gradient, and differences confirm it there.
+
+    Asked only where the gradient changes nearby; a wrong one is as wrong in the neighborhood.
+    """
+    nearby = _neighbors(subject, base)
+    with np.errstate(all="ignore"):
+        alike = [np.isclose(g, known.gradient, rtol=ALIKE, atol=0) for _, g in nearby]
+    if not nearby:
+        return []
+    left = failing & ~np.all(alike, axis=0) & np.any(alike, axis=0)
+    found = np.zeros(failing.shape, bool)
+    for (point, gradient), same in zip(nearby, alike, strict=True):
+        heard = np.flatnonzero(left & same & ~found)[:HEARD]
+        if heard.size:
+            there = base._replace(point=point, value=evaluator.value(point))
+            found[heard[_is_confirmed(evaluator, there, gradient, known.floor, heard)]] = True
+    known.kinked[found] = True
+    known.left[found] = known.right[found] = known.gradient[found]
+    if not np.any(found):
+        return []
+    return [
+        f"several kinks meet at {_first(subject, found)}; the gradient is that of a smooth piece "
+        "of the loss beside it"
+    ]
+
+
+def _neighbors(subject: Subject, base: Base) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return points nearby and the gradients there; none if it is known at one point only."""
+    if subject.written is not None and not subject.written.file:
+        return []
+    random = np.random.default_rng(0)
+    shifts = AWAY * base.unit * random.uniform(-1.0, 1.0, (NEIGHBORS, base.unit.size))
+    return [(point, subject.gradient(point)) for point in base.point + shifts]
+
+
+def _is_confirmed(
+    evaluator: Evaluator, base: Base, gradient: np.ndarray, floor: np.ndarray, heard: np.ndarray
+) -> np.ndarray:
+    """Whether differences in the smooth piece around a point agree with the gradient there."""
+    ladder = _differences.climb(evaluator, base.point, base.unit, heard, heard + 1, FINE_RUNGS)
+    found = _differences.slopes(ladder, base.value, base.noise)
+    size = np.maximum(np.abs(gradient[heard]), floor[heard])
+    near = np.abs(found.slope - gradient[heard]) <= found.bar + SURE * size
+    return near & (found.bar <= SURE * size)
+
+
+def _first(subject: Subject, entries: np.ndarray) -> str:
+    position = int(np.flatnonzero(entries)[0])
+    piece = next(s for s in subject.problem.slices if s.start <= position < s.stop)
+    more = int(np.sum(entries)) - 1
+    return (piece.entry(position) or "the parameter") + (f" and {more} more" if more else "")
