@@ -78,7 +78,10 @@ def edges(subject: Subject, base: Base, entries: np.ndarray) -> list[Edge]:
     shift *= np.random.default_rng(0).uniform(0.5, 1.0, shift.shape)
     points = base.point + np.multiply.outer([0.0, 1.0, -1.0], shift)
     for mark in (_jumps, _bends):
-        marks = subject.marker(mark, twins=TWINS)(points)
+        try:
+            marks = subject.marker(mark, twins=TWINS)(points)
+        except NotImplementedError:  # something that cannot be mapped over the points
+            return []
         sites = [site for site in jaxpr.walk(subject.program) if marks.get(id(site.equation))]
         if sites:
             detail = ON_A_KINK if mark is _bends else _of_jumps(subject, points, base)

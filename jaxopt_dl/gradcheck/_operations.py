@@ -56,12 +56,12 @@ def _cause(subject: Subject, site: Site, behind: np.ndarray, forward: bool) -> C
     if name == "custom_root" or name.startswith("_"):
         name = place.function
     detail = "its derivative does not agree with differences of its own values: check the "
-    detail += "functions given to it."
+    detail += "functions that are given for it."
     if forward:
-        detail = (
-            "differentiated forward it agrees with differences of its own values, backward it "
-            "does not: its transpose is wrong. With symmetric=True the matrix must be symmetric."
-        )
+        detail = "differentiated forward it agrees with differences of its own values, backward "
+        detail += "it does not: its transpose is wrong."
+    if forward and name == "custom_linear_solve":
+        detail += " With symmetric=True the matrix must be symmetric."
     return Cause("rule", name, place.file, place.line, subject.leaves_with(behind), detail)
 
 
@@ -75,9 +75,11 @@ def _is_wrong_forward(equation: Equation, inputs: list, outputs: Sequence[Any]) 
 
 def _apart(equation: Equation, inputs: list, outputs: Sequence[Any], slope: Any) -> Array:
     """Whether the slope of one weighted sum of outputs in one direction is not its derivative."""
-    moving = [i for i, value in enumerate(inputs) if is_floating(value)]
+    if not jaxpr.has_given_derivative(equation):
+        return jnp.array(False)
+    moving = _differentiable(equation, inputs)
     weighed = [_waves(out, 0.3) for out in outputs if is_floating(out)]
-    if not jaxpr.has_given_derivative(equation) or not moving or not weighed:
+    if not moving or not weighed:
         return jnp.array(False)
     values = [inputs[i] for i in moving]
     direction = [_waves(v, 1.1 + i) * _size(v) for i, v in enumerate(values)]
@@ -102,6 +104,23 @@ def _apart(equation: Equation, inputs: list, outputs: Sequence[Any], slope: Any)
     coarse, fine = quotient(STEPS[0]), quotient(STEPS[1])
     room = APART * (jnp.abs(fine) + jnp.abs(claimed)) + 8 * jnp.abs(fine - coarse)
     return jnp.abs(claimed - fine) > room
+
+
+def _differentiable(equation: Equation, inputs: list) -> list[int]:
+    """Numbers of the operands that have a derivative; those of a `linear_call` not all do."""
+
+    def has_one(i: int) -> bool:
+        def outputs(value: Array) -> list:
+            found = jaxpr.bind(equation, [*inputs[:i], value, *inputs[i + 1 :]])
+            return [out for out in found if is_floating(out)]
+
+        try:
+            jax.eval_shape(lambda value: jax.jvp(outputs, (value,), (value,)), inputs[i])
+        except Exception:  # an assertion, or no rule
+            return False
+        return True
+
+    return [i for i, value in enumerate(inputs) if is_floating(value) and has_one(i)]
 
 
 def _backward(function: Any, values: list[Array], direction: list[Array]) -> Array:

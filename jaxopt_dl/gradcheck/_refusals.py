@@ -62,13 +62,6 @@ REFUSALS = (
         "the function must have a derivative, and `jax.pure_callback` has none",
         "Give it a `jax.custom_vjp`, or pass `gradient=`.",
     ),
-    Refusal(
-        NotImplementedError,
-        "vmap is only supported for the pure_callback primitive",
-        "pure_callback",
-        "the function must work under `jax.vmap`, which `jax.pure_callback` does not by itself",
-        'Write `pure_callback(..., vmap_method="sequential")`.',
-    ),
 )
 
 

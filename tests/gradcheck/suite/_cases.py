@@ -35,6 +35,7 @@ THEMES = (
     "containers",
     "models",
     "control_flow",
+    "attribution",
 )
 MARK = "# planted"
 

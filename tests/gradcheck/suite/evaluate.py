@@ -35,6 +35,7 @@ KINDS = {
     "non_finite": "nonfinite",
     "nondeterministic": "nondeterministic",
     "gradient": "hand_written",
+    "edge": "edge",
 }
 LIMIT = 120  # seconds for one case
 RATES = ("detection", "no_alarm", "leaves", "components", "cause", "no_false_accusation")
