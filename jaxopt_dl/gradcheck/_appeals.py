@@ -20,7 +20,7 @@ from ._components import Base
 from ._edges import edges
 from ._evaluate import Evaluator
 from ._nonfinite import gradient_without
-from ._rules import STOP, find_rules
+from ._rules import STOP, Rule, find_rules
 from ._subject import Subject
 from ._verdict import FAIL, Opinions
 from ._words import leaf_name, listed
@@ -37,17 +37,28 @@ ALIKE, SURE = 2.0**-10, 1e-4
 """Relative: gradients of one smooth piece, and a gradient that differences confirm."""
 
 
+class Heard(NamedTuple):
+    """What the appeals brought to light.
+
+    Attributes:
+      notes: what speaks for entries that differences alone would reject, one sentence each.
+      jumps: whether the loss jumps at the point.
+    """
+
+    notes: tuple[str, ...]
+    jumps: bool
+
+
 def hear(
     subject: Subject, evaluator: Evaluator, base: Base, known: Opinions, status: np.ndarray
-) -> list[str]:
+) -> Heard:
     """Change the opinions on failing entries where something speaks for them, and say what."""
-    failing = (status == FAIL) & np.isfinite(known.gradient)
-    notes: list[str] = []
+    notes, settled, jumps = _slopes_of_one_side(subject, evaluator, base, known)
+    failing = (status == FAIL) & np.isfinite(known.gradient) & ~settled
     if np.any(failing):
         notes += _choices_of_libraries(subject, base.point, known, failing)
-        notes += _slopes_of_one_side(subject, evaluator, base, known, failing)
         notes += _slopes_of_a_neighbor(subject, evaluator, base, known, failing)
-    return list(dict.fromkeys(notes))
+    return Heard(tuple(dict.fromkeys(notes)), jumps)
 
 
 def withdraw_excuses(subject: Subject, base: Base, known: Opinions) -> None:
@@ -84,11 +95,7 @@ def _choices_of_libraries(
         return []
     notes = []
     for choice in _choices(subject, point, known):
-        with np.errstate(all="ignore"):
-            gap = np.abs(choice.kept - choice.dropped)
-            size = np.fmax(np.abs(choice.kept), np.abs(choice.dropped))
-            moved = as_chosen & (gap > known.rounding + known.doubt + _verdict.TOLERANCE * size)
-        if np.any(moved):
+        if np.any(moved := as_chosen & choice.moves(known)):
             known.permitted[moved] = known.stripped[moved]
             leaves = listed([leaf_name(path) for path in subject.leaves_with(moved)])
             place = choice.place
@@ -108,12 +115,24 @@ class _Choice(NamedTuple):
     kept: np.ndarray
     dropped: np.ndarray
 
+    def moves(self, known: Opinions) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            gap = np.abs(self.kept - self.dropped)
+            size = np.fmax(np.abs(self.kept), np.abs(self.dropped))
+            return gap > known.rounding + known.doubt + _verdict.TOLERANCE * size
+
 
 def _choices(subject: Subject, point: np.ndarray, known: Opinions) -> Iterator[_Choice]:
-    for rule in find_rules(subject.program, trusted=True):
-        if rule.name == STOP or rule.name in subject.allow:
-            dropped = subject.stripped_of([*subject.rules, rule])(point)
-            yield _Choice(rule.name, rule.place, known.stripped, dropped)
+    """Yield the choices one by one, but only if all of them together change anything."""
+
+    def without(*rules: Rule) -> _Choice:
+        dropped = subject.stripped_of([*subject.rules, *rules])(point)
+        return _Choice(rules[0].name, rules[0].place, known.stripped, dropped)
+
+    library = find_rules(subject.program, trusted=True)
+    chosen = [rule for rule in library if rule.name == STOP or rule.name in subject.allow]
+    if chosen and np.any(without(*chosen).moves(known)):
+        yield from map(without, chosen)
     for site in jaxpr.walk(subject.program):
         if site.equation.primitive.name in SAMPLERS:
             dropped = gradient_without(subject, site.equation)(point)
@@ -121,35 +140,53 @@ def _choices(subject: Subject, point: np.ndarray, known: Opinions) -> Iterator[_
 
 
 def _slopes_of_one_side(
-    subject: Subject, evaluator: Evaluator, base: Base, known: Opinions, failing: np.ndarray
-) -> list[str]:
-    """Record a kink where the gradient is the slope of one side and the other side has none."""
+    subject: Subject, evaluator: Evaluator, base: Base, known: Opinions
+) -> tuple[list[str], np.ndarray, bool]:
+    """Record a kink where the gradient is the slope of one side and the other side has none.
+
+    Returns:
+      What to say, the entries that are settled by it, and whether the loss jumps at some of them
+      where the gradient is the slope of neither side.
+    """
     with np.errstate(all="ignore"):
-        blunt = ~(known.bar <= _verdict.COARSE * np.abs(known.slope))
-    heard = np.flatnonzero(failing & blunt & np.isfinite(known.slope))[:HEARD]
+        blunt = known.bar > _verdict.COARSE * np.abs(known.slope)
+        far = np.abs(known.gradient - known.slope) > known.bar + known.rounding
+    heard = np.flatnonzero(blunt & far)[:HEARD]
     if heard.size == 0:
-        return []
+        return [], np.zeros(known.slope.shape, bool), False
     ladder = _differences.climb(evaluator, base.point, base.unit, heard, heard + 1, RUNGS)
-    found = np.zeros(failing.shape, bool)
+    jumps = heard[_jumps(ladder.above - base.value) | _jumps(ladder.below - base.value)]
+    known.kinked[jumps] = True
+    known.left[jumps] = known.right[jumps] = np.nan  # no slope at all, unless found below
+    found = np.zeros(known.slope.shape, bool)
     for side, (slope, bar) in enumerate(_differences.sides(ladder, base.value, base.noise)):
         entries = heard[_is_slope(known, heard, slope, bar)]
-        found[entries] = True
-        known.kinked[entries] = True
+        found[entries] = known.kinked[entries] = True
         (known.left, known.right)[side][entries] = known.gradient[entries]
         (known.right, known.left)[side][entries] = np.inf
-    if not np.any(found):
-        return []
+    notes = [_one_sided_note(subject, base, found)] if np.any(found) else []
+    lost = not np.all(found[jumps])
+    found[jumps] = True
+    return notes, found, lost
+
+
+def _jumps(change: np.ndarray) -> np.ndarray:
+    """Whether the change of the value stays the same however small the step, `(n,)`."""
+    finest = change[len(RUNGS) // 2 :]
+    middle = np.abs(np.median(finest, axis=0))
+    return (np.ptp(finest, axis=0) <= ALIKE * middle) & (middle > 0)
+
+
+def _one_sided_note(subject: Subject, base: Base, found: np.ndarray) -> str:
     note = f"the loss jumps, or is infinitely steep, on one side of {_first(subject, found)}"
     for edge in edges(subject, base, found)[:1]:
         place = edge.site.place
         note += f", where `{jaxpr.name_of(edge.site.equation)}` at {place.file}:{place.line} "
         note += "changes its answer"
-    return [f"{note}; the gradient is the slope of the other side"]
+    return f"{note}; the gradient is the slope of the other side"
 
 
-def _is_slope(
-    known: Opinions, heard: np.ndarray, slope: np.ndarray, bar: np.ndarray
-) -> np.ndarray:
+def _is_slope(known: Opinions, heard: np.ndarray, slope: np.ndarray, bar: np.ndarray) -> np.ndarray:
     """Whether the gradient is a slope from one side, and that is known well."""
     gradient = known.gradient[heard]
     size = np.maximum(np.fmax(np.abs(gradient), np.abs(slope)), known.floor[heard])

@@ -19,6 +19,7 @@ from jaxopt_dl._core.numerics import is_floating
 from jaxopt_dl._core.types import Array
 
 from ._components import Base
+from ._local import any_of, slopes
 from ._parts import Cause
 from ._subject import Subject
 
@@ -97,41 +98,29 @@ def _of_jumps(subject: Subject, points: np.ndarray, base: Base) -> str:
 
 def _jumps(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:
     """Whether outputs leap although no input does."""
-    stepped = equation.primitive.name in STEPPED
-    if not any(is_floating(value) for value in inputs):
+    moves = [_move(value) for value in inputs if is_floating(value)]
+    if not moves:
         return jnp.array(False)
-    step = jnp.max(jnp.stack([_move(value) for value in inputs if is_floating(value)]))
-    leaps = [
-        (_moved(out, LEAP) & (_move(out) > GAIN * step)) if is_floating(out) else _moved(out, 0.0)
-        for out in outputs
-        if stepped or not is_floating(out)
-    ]
-    return _steady(inputs) & jnp.any(jnp.stack(leaps)) if leaps else jnp.array(False)
+    gain = GAIN * jnp.max(jnp.stack(moves))
+    stepped = equation.primitive.name in STEPPED
+    real = [out for out in outputs if is_floating(out) and stepped]
+    leaps = [_moved(out, LEAP) & (_move(out) > gain) for out in real]
+    leaps += [_moved(out, 0.0) for out in outputs if not is_floating(out)]
+    return _steady(inputs) & any_of(leaps)
 
 
 def _bends(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:
     """Whether slopes leap although no input does."""
-    moving = [i for i, value in enumerate(inputs) if is_floating(value)]
-    if not moving:
+    moves = [_move(value) for value in inputs if is_floating(value)]
+    if not moves:
         return jnp.array(False)
-
-    def local(*values: Array) -> list:
-        filled = dict(zip(moving, values, strict=True))
-        given = [filled.get(i, value) for i, value in enumerate(inputs)]
-        return [out for out in jaxpr.bind(equation, given) if is_floating(out)]
-
-    try:
-        out, pull = jax.vjp(local, *[inputs[i] for i in moving])
-        slopes = pull([jnp.ones_like(value) for value in out])
-    except Exception:  # an operation without a derivative has no slopes
-        return jnp.array(False)
-    step = jnp.max(jnp.stack([_move(inputs[i]) for i in moving]))
-    leaps = [_moved(slope, LEAP) & (_move(slope) > GAIN * step) for slope in slopes]
-    return _steady(inputs) & jnp.any(jnp.stack(leaps))
+    gain = GAIN * jnp.max(jnp.stack(moves))
+    back = slopes(equation, inputs)
+    return _steady(inputs) & any_of([_moved(s, LEAP) & (_move(s) > gain) for s in back])
 
 
 def _steady(inputs: list) -> Array:
-    return ~jnp.any(jnp.stack([_moved(value, CONTINUOUS, floor=1.0) for value in inputs]))
+    return ~any_of([_moved(value, CONTINUOUS, floor=1.0) for value in inputs])
 
 
 def _moved(value: Any, share: float, floor: float = 0.0) -> Array:

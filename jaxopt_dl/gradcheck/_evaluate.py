@@ -95,7 +95,6 @@ class Evaluator:
             self._on_progress(self.calls)
         return found
 
-
     def _run(self, *inputs: Array) -> Array:
         """Evaluate a chunk side by side, or one by one where something inside refuses `vmap`."""
         if not self._one_by_one:

@@ -126,18 +126,17 @@ def look(
     caution = ELSEWHERE if components is None else 1.0
     known.bar[:] *= caution
     _appeals.withdraw_excuses(subject, base, known)
-    status, heard = _verdict.judge(known), []
-    if np.any(status == FAIL):
+    heard = _appeals.hear(subject, witnesses.evaluator, base, known, _verdict.judge(known))
+    status = _verdict.judge(known)
+    if np.any(status == FAIL) and not heard.jumps:
         failing = chosen[status[chosen] == FAIL]
         base = _review(subject, witnesses, base, known, failing)
         known.bar[failing] *= caution
         _appeals.withdraw_excuses(subject, base, known)
         status = _verdict.judge(known)
-        heard = _appeals.hear(subject, witnesses.evaluator, base, known, status)
-        status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
     return Finding(
-        name, base, known, status, chosen, directions, unexplained, unstripped, tuple(heard)
+        name, base, known, status, chosen, directions, unexplained, unstripped, heard.notes
     )
 
 

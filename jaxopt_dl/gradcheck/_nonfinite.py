@@ -9,8 +9,10 @@ import numpy as np
 
 from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.jaxpr import Equation, Site
+from jaxopt_dl._core.numerics import is_floating
 from jaxopt_dl._core.types import Array
 
+from ._local import any_of, slopes
 from ._parts import Cause
 from ._subject import Automatic, Subject
 
@@ -58,7 +60,7 @@ def overflows(subject: Subject, point: np.ndarray) -> bool:
         if equation.primitive.name in POLES:
             return jnp.array(False)
         before, after = (
-            [value for value in values if _is_floating(value)] for values in (inputs, outputs)
+            [value for value in values if is_floating(value)] for values in (inputs, outputs)
         )
         return ~_any(_not_finite, before) & _any(jnp.isinf, after)
 
@@ -86,44 +88,23 @@ def gradient_without(subject: Subject, equation: Equation) -> Automatic:
 
 
 def _is_suspect(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:
-    moving = [i for i, value in enumerate(inputs) if _is_floating(value)]
-    if not moving:
+    values = [value for value in inputs if is_floating(value)]
+    found = [out for out in outputs if is_floating(out)]
+    back = slopes(equation, inputs) if values else []
+    if not back:
         return jnp.array(False)
-
-    def local(*values: Array) -> list:
-        filled = dict(zip(moving, values, strict=True))
-        given = [filled.get(i, value) for i, value in enumerate(inputs)]
-        return [out for out in jaxpr.bind(equation, given) if _is_floating(out)]
-
-    values = [inputs[i] for i in moving]
-    try:
-        found, pull = jax.vjp(local, *values)
-        slopes = pull([jnp.ones_like(out) for out in found])
-    except Exception:  # an operation without a derivative passes on no NaN
-        return jnp.array(False)
-    clean = ~_any(jnp.isnan, values)
-    return clean & (_any(_not_finite, slopes) | _any(jnp.isnan, found))
+    return ~_any(jnp.isnan, values) & (_any(_not_finite, back) | _any(jnp.isnan, found))
 
 
 def _any(question: Any, arrays: Sequence[Array]) -> Array:
-    answers = [jnp.any(question(array)) for array in arrays]
-    return jnp.any(jnp.stack(answers)) if answers else jnp.array(False)
+    return any_of([jnp.any(question(array)) for array in arrays])
 
 
 def _not_finite(array: Array) -> Array:
     return ~jnp.isfinite(array)
 
 
-def _is_floating(value: Any) -> bool:
-    dtype = jnp.result_type(value) if not hasattr(value, "dtype") else value.dtype
-    if jnp.issubdtype(dtype, jax.dtypes.extended):
-        return False
-    return bool(jnp.issubdtype(dtype, np.floating))
-
-
 def _cause(subject: Subject, site: Site, cured: np.ndarray) -> Cause:
-    slices = subject.problem.slices
-    leaves = tuple(s.path for s in slices if np.any(cured[s.start : s.stop]))
-    name = site.equation.primitive.name
+    name, leaves = jaxpr.name_of(site.equation), subject.leaves_with(cured)
     detail = f"its derivative is not finite at these inputs; called in {site.place.function}."
     return Cause("non_finite", name, site.place.file, site.place.line, leaves, detail)

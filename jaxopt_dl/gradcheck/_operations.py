@@ -5,7 +5,7 @@ them, and a primitive of the user's own by what is registered for it. None of th
 could be differentiated instead, so each is asked by itself, at the values that really reach it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from jaxopt_dl._core.numerics import is_floating
 from jaxopt_dl._core.types import Array
 
 from ._components import Base
+from ._local import by_itself
 from ._nonfinite import gradient_without
 from ._parts import Cause
 from ._subject import Subject
@@ -77,18 +78,18 @@ def _apart(equation: Equation, inputs: list, outputs: Sequence[Any], slope: Any)
     """Whether the slope of one weighted sum of outputs in one direction is not its derivative."""
     if not jaxpr.has_given_derivative(equation):
         return jnp.array(False)
-    moving = _differentiable(equation, inputs)
     weighed = [_waves(out, 0.3) for out in outputs if is_floating(out)]
+    local, inner = by_itself(equation, inputs)
+    moving = [i for i in range(len(inner)) if _has_derivative(local, inner, i)]
     if not moving or not weighed:
         return jnp.array(False)
-    values = [inputs[i] for i in moving]
+    values = [inner[i] for i in moving]
     direction = [_waves(v, 1.1 + i) * _size(v) for i, v in enumerate(values)]
 
     def combined(*values: Array) -> Array:
         filled = dict(zip(moving, values, strict=True))
-        found = jaxpr.bind(equation, [filled.get(i, value) for i, value in enumerate(inputs)])
-        floating = [out for out in found if is_floating(out)]
-        return sum((jnp.vdot(w, out) for w, out in zip(weighed, floating, strict=True)), 0.0)
+        found = local(*[filled.get(i, value) for i, value in enumerate(inner)])
+        return sum((jnp.vdot(w, out) for w, out in zip(weighed, found, strict=True)), 0.0)
 
     def quotient(step: float) -> Array:
         ends = [
@@ -106,21 +107,17 @@ def _apart(equation: Equation, inputs: list, outputs: Sequence[Any], slope: Any)
     return jnp.abs(claimed - fine) > room
 
 
-def _differentiable(equation: Equation, inputs: list) -> list[int]:
-    """Numbers of the operands that have a derivative; those of a `linear_call` not all do."""
+def _has_derivative(local: Callable, values: list[Array], which: int) -> bool:
+    """Whether an operand has a derivative; not all of those of a `linear_call` do."""
 
-    def has_one(i: int) -> bool:
-        def outputs(value: Array) -> list:
-            found = jaxpr.bind(equation, [*inputs[:i], value, *inputs[i + 1 :]])
-            return [out for out in found if is_floating(out)]
+    def moved(value: Array) -> list:
+        return local(*values[:which], value, *values[which + 1 :])
 
-        try:
-            jax.eval_shape(lambda value: jax.jvp(outputs, (value,), (value,)), inputs[i])
-        except Exception:  # an assertion, or no rule
-            return False
-        return True
-
-    return [i for i, value in enumerate(inputs) if is_floating(value) and has_one(i)]
+    try:
+        jax.eval_shape(lambda value: jax.jvp(moved, (value,), (value,)), values[which])
+    except Exception:  # an assertion, or no rule
+        return False
+    return True
 
 
 def _backward(function: Any, values: list[Array], direction: list[Array]) -> Array:

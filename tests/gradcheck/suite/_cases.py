@@ -36,6 +36,7 @@ THEMES = (
     "models",
     "control_flow",
     "attribution",
+    "edges",
 )
 MARK = "# planted"
 
