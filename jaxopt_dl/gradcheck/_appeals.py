@@ -159,8 +159,10 @@ def _slopes_of_one_side(
     known.kinked[jumps] = True
     known.left[jumps] = known.right[jumps] = np.nan  # no slope at all, unless found below
     found = np.zeros(known.slope.shape, bool)
+    changes = (ladder.below - base.value, ladder.above - base.value)
     for side, (slope, bar) in enumerate(_differences.sides(ladder, base.value, base.noise)):
-        entries = heard[_is_slope(known, heard, slope, bar)]
+        beyond = _steepness(changes[1 - side], ladder.steps, base.noise)
+        entries = heard[_is_slope(known.gradient[heard], slope, bar, beyond)]
         found[entries] = known.kinked[entries] = True
         (known.left, known.right)[side][entries] = known.gradient[entries]
         (known.right, known.left)[side][entries] = np.inf
@@ -186,12 +188,19 @@ def _one_sided_note(subject: Subject, base: Base, found: np.ndarray) -> str:
     return f"{note}; the gradient is the slope of the other side"
 
 
-def _is_slope(known: Opinions, heard: np.ndarray, slope: np.ndarray, bar: np.ndarray) -> np.ndarray:
-    """Whether the gradient is a slope from one side, and that is known well."""
-    gradient = known.gradient[heard]
-    size = np.maximum(np.fmax(np.abs(gradient), np.abs(slope)), known.floor[heard])
+def _steepness(change: np.ndarray, steps: np.ndarray, noise: float) -> np.ndarray:
+    """The slope over the finest step, 0 where noise could make it, `(n,)`."""
+    sure = np.abs(change[-1]) > 1e3 * noise
+    return np.where(sure, np.abs(change[-1] / steps[-1]), 0.0)
+
+
+def _is_slope(
+    gradient: np.ndarray, slope: np.ndarray, bar: np.ndarray, beyond: np.ndarray
+) -> np.ndarray:
+    """Whether the gradient is the slope of one side, and the other side is beyond all measure."""
+    size = np.fmax(np.abs(gradient), np.abs(slope))
     near = np.abs(gradient - slope) <= bar + _verdict.SHARP * size
-    return near & (bar <= _verdict.COARSE**2 * size)
+    return near & (beyond > np.maximum(size, bar) / _verdict.COARSE)
 
 
 def _slopes_of_a_neighbor(
@@ -238,9 +247,9 @@ def _is_confirmed(
     """Whether differences in the smooth piece around a point agree with the gradient there."""
     ladder = _differences.climb(evaluator, base.point, base.unit, heard, heard + 1, FINE_RUNGS)
     found = _differences.slopes(ladder, base.value, base.noise)
-    size = np.maximum(np.abs(gradient[heard]), floor[heard])
+    size = np.abs(gradient[heard])
     near = np.abs(found.slope - gradient[heard]) <= found.bar + SURE * size
-    return near & (found.bar <= SURE * size)
+    return near & (found.bar <= SURE * np.where(size > 0, size, floor[heard]))
 
 
 def _first(subject: Subject, entries: np.ndarray) -> str:

@@ -16,6 +16,8 @@ COARSE = 1e-2
 """Without a second opinion, a bar up to this share of the slope still settles the matter."""
 TWO_TO_ONE = 10.0
 """Differences that stand alone against both other opinions must be that much surer."""
+UNDERFLOW = 1e-290
+"""Numbers below this have lost digits on the way, if what they are made of was as small."""
 NEGLIGIBLE = 1e-3
 """An entry with this share of the largest effect need not be resolved by itself."""
 
@@ -111,7 +113,7 @@ def judge(known: Opinions) -> np.ndarray:
 def agrees(known: Opinions, other: np.ndarray) -> np.ndarray:
     """Whether the gradient equals another computed one up to rounding, `(size,)`."""
     size = np.maximum(np.abs(known.gradient), np.abs(other))
-    room = known.rounding + known.doubt + TOLERANCE * size
+    room = known.rounding + known.doubt + TOLERANCE * size + UNDERFLOW
     return np.abs(known.gradient - other) <= room
 
 
