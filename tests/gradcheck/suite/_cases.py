@@ -24,6 +24,7 @@ THEMES = (
     "away_from_init",
     "blocked",
     "nonfinite",
+    "nonfinite_places",
     "surrogates",
     "nondeterministic",
     "kinks",

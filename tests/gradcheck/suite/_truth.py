@@ -33,7 +33,7 @@ def problems(case: Case) -> list[str]:
     arguments = case.make()
     if case.theme == "nondeterministic":
         return determinism_problems(case, arguments)
-    if case.theme == "nonfinite" and case.is_bug:
+    if is_about("nonfinite", case, arguments):
         return nonfinite_problems(case, arguments)
     found = []
     if case.elsewhere is not None:
@@ -42,6 +42,11 @@ def problems(case: Case) -> list[str]:
     if case.theme == "blocked" and case.is_bug and discrete(case, arguments):
         return mismatches(case, arguments, frozenset()) + starvation_problems(case, arguments)
     return found + mismatches(case, arguments, case.leaves or frozenset())
+
+
+def is_about(kind: str, case: Case, arguments: dict) -> bool:
+    """Whether the cause that a case states may be of some kind."""
+    return case.find_cause is not None and kind in case.find_cause(arguments).kinds
 
 
 def loss_of(arguments: dict, function: Callable | None = None) -> Callable:
@@ -250,4 +255,4 @@ def moved_leaf(generator: np.random.Generator, path: str, key: tuple, leaf):
 
 
 def discrete(case: Case, arguments: dict) -> bool:
-    return case.find_cause is not None and "stop_gradient" not in case.find_cause(arguments).kinds
+    return not is_about("stop_gradient", case, arguments)
