@@ -6,9 +6,8 @@ import numpy as np
 
 from . import _appeals, _components, _directions, _noise, _rounding, _verdict
 from ._components import Base, difference
-from ._differences import NOISE_FACTOR
 from ._evaluate import Evaluator
-from ._review import Roundings, spread
+from ._review import Roundings, beyond_rounding, review
 from ._subject import Gradient, Subject, Traced
 from ._units import units
 from ._verdict import FAIL, PASS, Opinions
@@ -128,10 +127,11 @@ def look(
     _appeals.withdraw_excuses(subject, base, known)
     heard = _appeals.hear(subject, witnesses.evaluator, base, known, _verdict.judge(known))
     status = _verdict.judge(known)
-    if np.any(status == FAIL) and not heard.jumps:
+    if np.any(status == FAIL) and not heard.jumps and not beyond_rounding(known, status):
         failing = chosen[status[chosen] == FAIL]
-        base = _review(subject, witnesses, base, known, failing)
-        known.bar[failing] *= caution
+        base = review(
+            subject, witnesses.evaluator, witnesses.roundings, base, known, failing, caution
+        )
         _appeals.withdraw_excuses(subject, base, known)
         status = _verdict.judge(known)
     _acquit(subject, known, status, suspects, chosen)
@@ -240,25 +240,6 @@ def _ask_stripped(
         changed = ~(np.abs(permitted - found) <= known.doubt + known.rounding)
         known.permitted[changed] = permitted[changed]
     return ""
-
-
-def _review(
-    subject: Subject, witnesses: Witnesses, base: Base, known: Opinions, failing: np.ndarray
-) -> Base:
-    """Measure the rounding of everything that accuses, and take differences anew.
-
-    Not where they would accuse even if noise alone had made up their error bars.
-    """
-    value, gradient, stripped = witnesses.roundings
-    known.rounding[:] = np.fmax(known.rounding, spread(gradient, base.point))
-    known.doubt[:] = np.fmax(known.doubt, spread(stripped, base.point))
-    noise = float(spread(value, base.point)) / NOISE_FACTOR
-    widest = known._replace(bar=known.bar * max(noise / base.noise, 1.0))
-    failing = failing[~_verdict.surely_wrong(widest, failing)]
-    base = base._replace(noise=max(base.noise, noise))
-    slices = subject.problem.slices
-    difference(witnesses.evaluator, known, base, failing, slices, near=subject.paths.loops)
-    return base
 
 
 def _suspects(known: Opinions) -> np.ndarray:
