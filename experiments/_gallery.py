@@ -28,7 +28,7 @@ def text(folder: Path = _results.FOLDER) -> str:
     """Return the page."""
     experiments = [_catalog.load(name) for name in _catalog.ids()]
     results = {e.id: _results.read(e.id, folder) for e in experiments}
-    done = [e for e in experiments if results[e.id] is not None]
+    done = [e for e in experiments if results[e.id]]
     rows = [f"| [{e.id}](#{_anchor(e)}) | {e.title} | {results[e.id]['verdict']} |" for e in done]
     table = ["| | claim | answer |", "|---|---|---|", *rows]
     sections = [_section(e, results[e.id]) for e in done]

@@ -46,10 +46,10 @@ def run(experiment: Experiment, *, quick: bool, folder: Path = FOLDER) -> dict[s
     return result
 
 
-def read(name: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """Return the stored result of an experiment, None if it was never run."""
+def read(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """Return the stored result of an experiment, empty if it was never run."""
     file = folder / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def plain(value: Any) -> Any:

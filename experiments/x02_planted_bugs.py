@@ -71,7 +71,7 @@ def _differences(seed: int) -> dict[str, float]:
 
     def penalty(params: Any) -> jax.Array:
         kernels = (leaf for leaf in jax.tree.leaves(params) if leaf.ndim == 2)
-        return LAMBDA / 2 * sum(jnp.sum(kernel**2) for kernel in kernels)
+        return LAMBDA / 2 * jnp.sum(jnp.stack([jnp.sum(kernel**2) for kernel in kernels]))
 
     def loss(params: Any) -> jax.Array:
         return plain(params) + penalty(params)

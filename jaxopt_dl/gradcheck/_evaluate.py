@@ -95,7 +95,7 @@ class Evaluator:
             self._on_progress(self.calls)
         return found
 
-    def _run(self, *inputs: Array) -> Array:
+    def _run(self, *inputs: Array | np.ndarray) -> Array:
         """Evaluate a chunk side by side, or one by one where something inside refuses `vmap`."""
         if not self._one_by_one:
             try:

@@ -166,7 +166,8 @@ def glance(
     status = _verdict.judge(known)
     if np.any(status != PASS):
         return look(subject, witnesses, name, point, random, None)
-    return Finding(name, Base(point, unit, value, 0.0), known, status, np.zeros(0, int), 0, (), "")
+    base, nowhere = Base(point, unit, value, 0.0), np.zeros(0, int)
+    return Finding(name, base, known, status, nowhere, 0, (), "", ())
 
 
 def _search(

@@ -89,7 +89,7 @@ def _apart(equation: Equation, inputs: list, outputs: Sequence[Any], slope: Any)
     def combined(*values: Array) -> Array:
         filled = dict(zip(moving, values, strict=True))
         found = local(*[filled.get(i, value) for i, value in enumerate(inner)])
-        return sum((jnp.vdot(w, out) for w, out in zip(weighed, found, strict=True)), 0.0)
+        return jnp.asarray(sum(jnp.vdot(w, out) for w, out in zip(weighed, found, strict=True)))
 
     def quotient(step: float) -> Array:
         ends = [
@@ -122,7 +122,7 @@ def _has_derivative(local: Callable, values: list[Array], which: int) -> bool:
 
 def _backward(function: Any, values: list[Array], direction: list[Array]) -> Array:
     slopes = jax.grad(function, argnums=tuple(range(len(values))))(*values)
-    return sum((jnp.vdot(s, d) for s, d in zip(slopes, direction, strict=True)), 0.0)
+    return jnp.asarray(sum(jnp.vdot(s, d) for s, d in zip(slopes, direction, strict=True)))
 
 
 def _forward(function: Any, values: list[Array], direction: list[Array]) -> Array:

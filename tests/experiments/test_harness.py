@@ -8,7 +8,7 @@ from experiments.__main__ import main
 from experiments._experiment import Verdict, verdict_of
 
 IDS = list(_catalog.ids())
-DONE = [name for name in IDS if _results.read(name) is not None]
+DONE = [name for name in IDS if _results.read(name)]
 
 
 def test_there_are_experiments_and_all_have_results():

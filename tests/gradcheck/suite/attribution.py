@@ -137,7 +137,8 @@ def perturbed_choice(p, x):
     choose = optax.perturbations.make_perturbed_fun(
         lambda z: jax.nn.one_hot(jnp.argmax(z, -1), 3), num_samples=64, sigma=0.5
     )
-    return jnp.mean((choose(jax.random.key(0), x @ p["kernel"]) - jax.nn.softmax(Y)) ** 2)
+    chosen = jnp.asarray(choose(jax.random.key(0), x @ p["kernel"]))
+    return jnp.mean((chosen - jax.nn.softmax(Y)) ** 2)
 
 
 @correct(truth=perturbed_choice)
