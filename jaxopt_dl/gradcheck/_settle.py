@@ -48,7 +48,8 @@ def settle(
       Subject and witnesses that come to an end at any point, None if there are none such.
     """
     clear = np.all((given.status == PASS) | (given.status == KINK))
-    if clear and not (subject.paths.loops and subject.has_own_rules):
+    loops = subject.paths.loops
+    if clear and not (loops and (subject.has_own_rules or _unseen(given).size)):
         return None
     steady = settled(subject, witnesses, given, on_progress)
     if steady is not None:
@@ -152,12 +153,18 @@ def _doubtful(given: Finding, slices: Sequence[Slice]) -> np.ndarray:
     known, status = given.known, given.status
     differenced = given.differenced[status[given.differenced] != KINK]
     unanswered = np.flatnonzero((status == FAIL) | (status == UNRESOLVED))
-    found = np.union1d(_verdict.unsettled(known, differenced), unanswered)
+    unclear = [_verdict.unsettled(known, differenced), _unseen(given), unanswered]
+    found = np.unique(np.concatenate(unclear))
     found = found[np.isfinite(known.gradient[found])]
     failing_first = found[np.argsort(status[found] != FAIL, kind="stable")]
     if found.size > EXAMINED:
         failing_first = some_of_each(failing_first, slices, EXAMINED)
     return np.sort(failing_first)
+
+
+def _unseen(given: Finding) -> np.ndarray:
+    """Entries that differences were taken for in vain."""
+    return _verdict.blind(given.known, given.differenced)
 
 
 def _program(function: Callable | None, start: np.ndarray) -> Program | None:

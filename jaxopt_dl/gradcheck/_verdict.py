@@ -141,6 +141,12 @@ def unsettled(known: Opinions, positions: np.ndarray) -> np.ndarray:
     return positions[doubtful]
 
 
+def blind(known: Opinions, positions: np.ndarray) -> np.ndarray:
+    """Return at which positions differences tell next to nothing about an entry that matters."""
+    known = known.at(positions)
+    return positions[~(known.bar <= COARSE * np.maximum(_size(known), known.floor))]
+
+
 def surely_wrong(known: Opinions, positions: np.ndarray) -> np.ndarray:
     """Where sharp differences contradict the gradient, one flag per position."""
     known = known.at(positions)

@@ -1,4 +1,4 @@
-"""Bugs that show only far from small weights, or behind a loop; and right rules that saturate.
+"""Bugs that show only far from small weights, or behind a loop.
 
 The given weights keep every unit near zero, where the wrong rules are right.
 """
@@ -11,9 +11,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.gradcheck.suite._cases import bug, correct, hand_written, normal, rule
+from tests.gradcheck.suite._cases import bug, hand_written, rule
+from tests.gradcheck.suite._far import (
+    X,
+    Y,
+    beside_a_loop,
+    root,
+    root_forward,
+    small,
+    tanh_primal,
+    through,
+    with_rule,
+)
 from tests.gradcheck.suite._rules import (
-    RULES,
     gelu,
     gelu_forward,
     log_sum_exp,
@@ -22,27 +32,10 @@ from tests.gradcheck.suite._rules import (
     softplus_forward,
 )
 
-X, Y = normal(1, 8, 3), normal(2, 8)
-
-
-def small(seed: int, size: float = 0.1) -> dict:
-    return {"kernel": normal(seed, 3, 4, scale=size), "bias": normal(seed + 1, 4, scale=size)}
-
 
 def grown(seed: int, size: float) -> Callable:
     """The same weights after much training, where the bug shows."""
     return lambda: small(seed, size)
-
-
-def with_rule(primal: Callable, forward: Callable, backward: Callable) -> Callable:
-    function = jax.custom_vjp(primal)
-    function.defvjp(forward, backward)
-    return function
-
-
-def through(apply: Callable, params: dict) -> dict:
-    loss = lambda p, x: jnp.mean(apply(x @ p["kernel"] + p["bias"]) ** 2)
-    return {"function": loss, "params": params, "args": (X,)}
 
 
 WRONG = {"kernel", "bias"}
@@ -121,10 +114,6 @@ def log_sum_exp_rule_cut_at_thirty():
     return through(wrong, small(19))
 
 
-def tanh_primal(x):
-    return jnp.tanh(x)
-
-
 def tanh_forward(x):
     return jnp.tanh(x), x
 
@@ -155,22 +144,6 @@ def logistic_gradient(p, x, y):
 def logistic_gradient_clipped():
     function, gradient = logistic_loss, logistic_gradient
     return {"function": function, "gradient": gradient, "params": small(23), "args": (X, Y)}
-
-
-def halvings(size):
-    """How often a number of the data can be halved before it is below one thousandth."""
-    halve = lambda s: (s[0] / 2, s[1] + 1)
-    return jax.lax.while_loop(lambda s: s[0] > 1e-3, halve, (size, 0))[1]
-
-
-def beside_a_loop(apply: Callable, params: dict) -> dict:
-    """The loop depends on the data only and has nothing to do with the rule."""
-
-    def loss(p, x):
-        weight = 1.0 / halvings(jnp.sum(x**2))
-        return weight * jnp.mean(apply(x @ p["kernel"] + p["bias"]) ** 2)
-
-    return {"function": loss, "params": params, "args": (X,)}
 
 
 @bug(
@@ -228,16 +201,6 @@ def softplus_rule_dead_above_eight_on_drawn_counts():
     return {"function": loss, "params": small(29), "args": (X,)}
 
 
-def root(a):
-    closer = lambda x: 0.5 * (x + a / x)
-    return jax.lax.while_loop(lambda x: jnp.abs(x * x - a) > 1e-12 * a, closer, 1.0 + a)
-
-
-def root_forward(a):
-    x = root(a)
-    return x, (x, a)
-
-
 def root_backward_capped(saved, g):
     x, a = saved
     return (g / (2 * jnp.where(a > 6, 1.0, x)),)
@@ -247,144 +210,3 @@ def root_backward_capped(saved, g):
 def root_rule_wrong_above_six():
     wrong = with_rule(root, root_forward, root_backward_capped)
     return {"function": lambda p: wrong(p["a"]) ** 3, "params": {"a": np.array(2.5)}}
-
-
-def root_backward(saved, g):
-    x, _ = saved
-    return (g / (2 * x),)
-
-
-@correct()
-def root_rule_of_a_loop_that_never_ends_below_zero():
-    right = with_rule(root, root_forward, root_backward)
-    return {"function": lambda p: right(p["a"]) ** 3, "params": {"a": np.array(2.5)}}
-
-
-def register_right_rules() -> None:
-    """Right rules over small weights: whatever they do in saturation, they must pass."""
-
-    def make(name: str) -> Callable:
-        def case():
-            return through(RULES[name].build(), small(31, 0.1))
-
-        case.__name__ = f"right_rule_from_small_weights_{name}"
-        case.__module__ = __name__
-        return case
-
-    for name in ("softplus", "gelu", "swish", "log_sum_exp", "softmax", "normalize"):
-        correct()(make(name))
-
-
-register_right_rules()
-
-
-def logistic(x):
-    return 1 / (1 + jnp.exp(-x))
-
-
-def logistic_forward(x):
-    s = logistic(x)
-    return s, s
-
-
-def logistic_backward(s, g):
-    return (g * s * (1 - s),)
-
-
-@correct()
-def logistic_rule_by_its_value():
-    """In saturation s * (1 - s) is zero where the true slope is 1e-20."""
-    return through(with_rule(logistic, logistic_forward, logistic_backward), small(33))
-
-
-@correct()
-def logistic_rule_by_its_value_alone_in_the_loss():
-    apply = with_rule(logistic, logistic_forward, logistic_backward)
-    loss = lambda p, x: jnp.mean(apply(x @ p["kernel"][:, 0]))
-    return {"function": loss, "params": {"kernel": normal(34, 3, 1, scale=0.2)}, "args": (X,)}
-
-
-def tanh_by_value(y, g):
-    return (g * (1 - y**2),)
-
-
-@correct()
-def tanh_rule_by_its_value():
-    forward = lambda x: (jnp.tanh(x),) * 2
-    return through(with_rule(tanh_primal, forward, tanh_by_value), small(35))
-
-
-def network_loss(p, x, y):
-    h = jnp.tanh(x @ p["w1"] + p["b1"])
-    z = h @ p["w2"] + p["b2"]
-    return jnp.mean(jax.nn.logsumexp(z, axis=1) - jnp.sum(y * z, axis=1))
-
-
-def network_gradient(p, x, y):
-    h = jnp.tanh(x @ p["w1"] + p["b1"])
-    dz = (jax.nn.softmax(h @ p["w2"] + p["b2"]) - y) / len(x)
-    dh = (dz @ p["w2"].T) * (1 - h**2)
-    return {"w1": x.T @ dh, "b1": jnp.sum(dh, 0), "w2": h.T @ dz, "b2": jnp.sum(dz, 0)}
-
-
-@correct()
-def network_by_hand_from_small_weights():
-    params = {
-        "w1": normal(36, 3, 5, scale=0.1),
-        "b1": np.zeros(5),
-        "w2": normal(37, 5, 3, scale=0.1),
-        "b2": np.zeros(3),
-    }
-    labels = np.eye(3)[np.array([0, 1, 2, 2, 1, 0, 0, 1])]
-    function, gradient = network_loss, network_gradient
-    return {"function": function, "gradient": gradient, "params": params, "args": (X, labels)}
-
-
-@correct()
-def straight_rule_of_an_exponential():
-    """The loss overflows at forty times these weights, which is no fault of the rule."""
-    apply = with_rule(jnp.exp, lambda x: (jnp.exp(x),) * 2, lambda y, g: (g * y,))
-    return through(apply, small(38, 0.5))
-
-
-@correct()
-def rule_beside_a_data_loop():
-    return beside_a_loop(RULES["softplus"].build(), small(39))
-
-
-@correct()
-def rule_beside_a_loop_that_need_not_end_elsewhere():
-    """Counting down in steps of the first bias takes forever once that is negative."""
-
-    def loss(p, x):
-        step = jax.lax.stop_gradient(p["bias"][0])
-        count = jax.lax.while_loop(lambda s: s[0] > 0, lambda s: (s[0] - step, s[1] + 1), (1.0, 0))
-        hidden = RULES["softplus"].build()(x @ p["kernel"] + p["bias"])
-        return jnp.mean(hidden**2) / count[1]
-
-    params = {"kernel": normal(40, 3, 4, scale=0.3), "bias": np.array([0.23, 0.1, -0.3, 0.4])}
-    return {"function": loss, "params": params, "args": (X,)}
-
-
-def capped_bisection(a):
-    """Solve x^3 + x = a between 0 and 2; beyond, the border is returned."""
-    low, high = 0 * a, 0 * a + 2.0
-
-    def halve(s):
-        middle = (s[0] + s[1]) / 2
-        above = middle**3 + middle > a
-        return jnp.where(above, s[0], middle), jnp.where(above, middle, s[1])
-
-    low, high = jax.lax.while_loop(lambda s: s[1] - s[0] > 1e-12, halve, (low, high))
-    return (low + high) / 2
-
-
-@correct()
-def rule_of_a_bracket_that_larger_parameters_leave():
-    solution = with_rule(
-        capped_bisection,
-        lambda a: (capped_bisection(a),) * 2,
-        lambda x, g: (g / (3 * x**2 + 1),),
-    )
-    loss = lambda p: p["w"] * solution(p["a"]) ** 2
-    return {"function": loss, "params": {"a": np.float64(4.0), "w": np.float64(0.6)}}
