@@ -12,6 +12,7 @@ import numpy as np
 from ._evaluate import Evaluator, Moves
 
 UNIT_ROUNDOFF = 2.0**-53
+FLOAT32_ROUNDOFF = 2.0**-24
 POINTS = 9
 FINE = (-16, -20, -25, -30, -35)
 """Spacings, exponents of two. A kink spoils one or two of them, so the median counts."""
@@ -52,7 +53,19 @@ def measure(
     found = np.array([[_noise_of(sequence, believable) for sequence in side] for side in sides])
     fine, coarse = found[:, : len(FINE)], found[:, len(FINE) :]
     noise = max(float(np.median(fine.min(axis=0))), float(coarse.max(initial=0.0)))
-    return value, max(2 * roundoff * size, noise)
+    return value, max(2 * _roundoff_of(values, roundoff) * size, noise)
+
+
+def _roundoff_of(values: np.ndarray, roundoff: float) -> float:
+    """Return the unit roundoff of the type that the values came from, whatever was declared.
+
+    Values that are all float32 numbers were computed in float32: on the host, where nothing
+    tells so. Their stairs may be wider than any spacing here.
+    """
+    finite = values[np.isfinite(values)]
+    varied = finite.size > 0 and bool(np.any(finite != np.round(finite)))
+    narrow = varied and bool(np.all(finite == finite.astype(np.float32)))
+    return max(roundoff, FLOAT32_ROUNDOFF / 2) if narrow else roundoff
 
 
 def _noise_of(sequence: np.ndarray, believable: float) -> float:

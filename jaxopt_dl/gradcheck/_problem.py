@@ -20,7 +20,7 @@ from jaxopt_dl._core.types import Array, PyTree
 
 from . import _refusals
 from ._arguments import check_call
-from ._closures import with_promoted_data
+from ._closures import narrowed, with_narrow_data, with_promoted_data
 from ._likeness import check_finite, is_none, leaves_like
 from ._returned import as_loss
 from ._slices import Slice
@@ -147,7 +147,12 @@ class Problem(NamedTuple):
 
     def _traced_with_other_dtypes(self) -> tuple["Problem", Program] | None:
         args, kwargs = self.as_given
-        variants = [self._replace(args=args, kwargs=kwargs, unpromoted=True)]
+        as_given = self._replace(args=args, kwargs=kwargs, unpromoted=True)
+        (args, kwargs), _ = narrowed((args, kwargs))
+        narrow = as_given._replace(
+            function=with_narrow_data(self.function), args=args, kwargs=kwargs
+        )
+        variants = [as_given, narrow]
         if (function := with_promoted_data(self.function)) is not None:
             variants.insert(0, self._replace(function=function))
         for problem in variants:

@@ -79,3 +79,26 @@ def test_a_wrong_gradient_is_found_beside_cancellation():
 def test_a_point_where_something_overflows_is_left_out():
     loss = lambda p: jnp.sum(jax.nn.sigmoid(2 * p * jnp.expm1(p)))  # noqa: E731  a formula
     assert check_gradients(loss, np.array([-1400.0])).verdict == "pass"
+
+
+def test_float32_values_from_the_host_are_as_rough_as_float32():
+    def loss(p):
+        return float(np.float32(1e4) + np.sin(p.astype(np.float32)).sum())
+
+    assert check_gradients(loss, np.ones(2), gradient=np.cos).verdict != "fail"
+    wrong = check_gradients(loss, np.ones(2), gradient=lambda p: -3 * np.cos(p))
+    assert wrong.verdict == "fail"
+
+
+def test_float64_data_beside_a_float32_carry_is_read_as_jax_reads_it_outside():
+    rows = np.ones((4, 3))
+
+    def loss(kernel):
+        def step(hidden, row):
+            return jnp.tanh(kernel @ hidden + row), None
+
+        return jnp.sum(jax.lax.scan(step, jnp.zeros(3, np.float32), rows)[0])
+
+    with jax.enable_x64(False):
+        kernel = jnp.ones((3, 3))
+        assert check_gradients(loss, kernel).verdict == "pass"
