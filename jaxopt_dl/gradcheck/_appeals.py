@@ -234,7 +234,7 @@ def _slopes_of_a_neighbor(
 
 def _neighbors(subject: Subject, base: Base) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return points nearby and the gradients there; none if it is known at one point only."""
-    if subject.written is not None and not subject.written.file:
+    if subject.only_here:
         return []
     random = np.random.default_rng(0)
     shifts = AWAY * base.unit * random.uniform(-1.0, 1.0, (NEIGHBORS, base.unit.size))

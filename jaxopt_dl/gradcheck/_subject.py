@@ -1,6 +1,7 @@
 """What is checked: the gradient under test, and the program behind it with and without rules."""
 
 import functools
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -118,7 +119,8 @@ class Subject(NamedTuple):
       allow: the names that the caller accepts, of rules and of operations.
       gradient: the gradient under test.
       automatic: `jax.grad` of the function, rules in force.
-      written: where a hand-written gradient is defined; None for `jax.grad`.
+      written: where a hand-written gradient is defined, or handed over if it is a tree; None
+        for `jax.grad`.
     """
 
     problem: Problem
@@ -135,6 +137,11 @@ class Subject(NamedTuple):
     def has_own_rules(self) -> bool:
         """Whether anything but JAX's own rules could be wrong."""
         return bool(self.rules) or self.written is not None
+
+    @property
+    def only_here(self) -> bool:
+        """Whether the gradient is known at the given point alone, as one given as a tree is."""
+        return isinstance(self.gradient, HandWritten) and self.gradient.traced is None
 
     def stripped_of(self, rules: Sequence[Rule]) -> Automatic:
         """Return the gradient of the program with some rules taken out."""
@@ -181,8 +188,16 @@ def study(problem: Problem, program: Program, gradient: Any, allow: Sequence[str
         tuple(allow),
         automatic if gradient is None else HandWritten(problem, gradient),
         automatic,
-        None if gradient is None else place_of(gradient),
+        None if gradient is None else _written_at(gradient),
     )
+
+
+def _written_at(gradient: Any) -> Place:
+    """Return the definition of a function; for what has none, the line that calls the check."""
+    place = place_of(gradient)
+    frames = () if place.file else traceback.walk_stack(None)
+    own = ((f.f_code.co_filename, line) for f, line in frames)
+    return next((Place("gradient", *at) for at in own if not jaxpr.is_library(at[0])), place)
 
 
 def place_of(function: Any) -> Place:

@@ -56,13 +56,8 @@ def _omissions(left_out: list[str], bounded: bool, chosen: bool) -> list[str]:
     return [f"the loss is not finite at {name}, which was left out" for name in left_out]
 
 
-def only_here(subject: Subject) -> bool:
-    """Whether the gradient is known at the given point alone, as one given as a tree is."""
-    return subject.written is not None and not subject.written.file
-
-
 def _near(subject: Subject, given: Finding, random: np.random.Generator) -> dict[str, np.ndarray]:
-    if only_here(subject):
+    if subject.only_here:
         return {}
     return further_points(given.base.point, given.base.unit, given.known.gradient, random)
 
@@ -74,7 +69,7 @@ def _far(
 
     So far out only a user's rules are questioned, and no solver, which need not work there.
     """
-    if only_here(subject) or not subject.has_own_rules or given.unstripped:
+    if subject.only_here or not subject.has_own_rules or given.unstripped:
         return []
     findings: list[Finding] = []
     for direction in far_points(given.base.point, given.base.unit, random):

@@ -18,6 +18,8 @@ def branched(operation):
     return lambda x: jax.lax.cond(jnp.sum(x) > -1e9, operation, lambda y: y, x)
 
 
+POINT = np.array([0.5, -1.25, 2.0])
+
 WRAPPERS = {
     "plain": lambda f: f,
     "jit": jax.jit,
@@ -166,6 +168,16 @@ def test_a_hand_written_gradient_is_named_at_its_definition():
     (cause,) = report.causes
     assert (cause.kind, cause.function, cause.leaves) == ("gradient", "by_hand", ("b",))
     assert (cause.file, cause.line) == (__file__, by_hand.__code__.co_firstlineno)
+
+
+@pytest.mark.parametrize("given", [POINT, np.cos])
+def test_a_gradient_without_a_definition_is_named_where_it_is_handed_over(given):
+    def hand_over():
+        return check_gradients(lambda x: jnp.sum(x**2), POINT, gradient=given)
+
+    (cause,) = hand_over().causes
+    line = hand_over.__code__.co_firstlineno + 1
+    assert (cause.kind, cause.file, cause.line) == ("gradient", __file__, line)
 
 
 def test_random_numbers_in_the_function_are_reported_before_anything_else():
