@@ -75,16 +75,24 @@ def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
 
 
 def gradient_without(subject: Subject, equation: Equation) -> Automatic:
-    """Return the gradient with nothing flowing back through one equation."""
+    """Return the gradient with one equation's results taken as finite constants.
+
+    Nothing flows back through it, and no infinity goes on from it to break what comes after.
+    """
 
     def cut(equation: Equation, values: list) -> list:
-        return [jax.lax.stop_gradient(out) for out in jaxpr.bind(equation, values)]
+        return [_constant(out) for out in jaxpr.bind(equation, values)]
 
     def run(flat: Array) -> Array:
         leaves = subject.problem.split(flat)
         return jaxpr.evaluate(subject.program, leaves, {id(equation): cut})[0]
 
     return Automatic(subject.problem.examined(run))
+
+
+def _constant(out: Any) -> Array:
+    out = jax.lax.stop_gradient(out)
+    return jnp.where(jnp.isfinite(out), out, jnp.ones_like(out)) if is_floating(out) else out
 
 
 def _is_suspect(equation: Equation, inputs: list, outputs: Sequence[Any]) -> Array:

@@ -151,6 +151,16 @@ def test_the_operation_that_makes_a_nan_is_named():
     assert cause.line == loss.__code__.co_firstlineno + 1
 
 
+def test_a_nan_is_blamed_on_the_operation_whose_own_derivative_is_infinite():
+    """Not on the product that an infinite logarithm makes NaN afterwards."""
+
+    def entropy(p):
+        return -jnp.sum(jnp.where(p > 0, p * jnp.log(p), 0.0))
+
+    report = check_gradients(entropy, np.array([0.25, 0.0]), points=())
+    assert [(cause.kind, cause.function) for cause in report.causes] == [("non_finite", "log")]
+
+
 def test_a_loss_that_is_not_finite_is_said_first():
     report = check_gradients(lambda x: jnp.sum(jnp.log(x)), jnp.array([-1.0, 1.0]))
     assert report.verdict == "fail"

@@ -120,17 +120,17 @@ def arccos_of_one():
     return {"function": loss, "params": {"x": np.array([1.0, 0.3]), "w": np.array([1.5, 0.5])}}
 
 
-@planted({"x"}, "log", "mul", components={"x": {1}})
+@planted({"x"}, "log", components={"x": {1}})
 def entropy_of_an_impossible_event():
     def loss(p):
         logs = jnp.log(p["x"])  # planted
-        terms = p["x"] * logs  # planted
+        terms = p["x"] * logs
         return -jnp.sum(jnp.where(p["x"] > 0, terms, 0.0) * p["w"])
 
     return {"function": loss, "params": {"x": WITH_ZERO, "w": normal(13, 4)}}
 
 
-@planted({"x"}, "exp", "div", components={"x": {1}})
+@planted({"x"}, "exp", components={"x": {1}})
 def overflow_behind_a_where():
     def loss(p):
         grown = jnp.exp(p["x"])  # planted
