@@ -139,5 +139,5 @@ def _by_global_norm(n, updates, slots, params):
 
 
 def _shortening(norm: Array, max_norm: Array) -> Array:
-    long = norm > max_norm  # False for NaN: the gradient then passes unchanged
-    return jnp.where(long, max_norm / norm, jnp.ones_like(norm))
+    passes = (norm <= max_norm) | jnp.isnan(norm)  # a fault in the gradient stays where it is
+    return jnp.where(passes, jnp.ones_like(norm), max_norm / norm)

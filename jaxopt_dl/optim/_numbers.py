@@ -40,6 +40,9 @@ RANGES: dict[str, dict[str, Any]] = {
 _WHOLE = {"cooldown", "patience"}
 """Numbers that count something."""
 
+ROUNDING = 8
+"""Units of rounding a schedule may leave its range by: one that ends at 0 may end just below."""
+
 
 def default_float() -> np.dtype:
     """Return float32, or float64 inside an `enable_x64` scope."""
@@ -49,17 +52,17 @@ def default_float() -> np.dtype:
 def check_hyperparam(who: str, name: str, value: Any) -> None:
     """Check one number against its range, as given and as it will be stored.
 
-    Storing rounds: 0.99999999 becomes 1.0 in float32, where a bias correction is 0/0. A schedule
-    has checked its own numbers, and what a plain function returns is only known when it runs.
+    Storing rounds: 0.99999999 becomes 1.0 in float32, where a bias correction is 0/0. Of a schedule
+    it is the first value; one that leaves the range later becomes NaN, see `value_at`.
     """
-    if callable(value):
-        return
-    check_number(who, name, value, **RANGES[name])
+    shown = f"{name} (schedule value at count 0)" if callable(value) else name
+    value = _first(value) if callable(value) else value
+    check_number(who, shown, value, **RANGES[name])
     if not is_traced(value):
         if name in _WHOLE and value != int(value):
-            fail(who, f"`{name}` must be a whole number", f"got {value}", "Pass an int.")
+            fail(who, f"`{shown}` must be a whole number", f"got {value}", "Pass an int.")
         stored = np.asarray(value, default_float())
-        check_number(who, f"{name} rounded to {stored.dtype}", stored, **RANGES[name])
+        check_number(who, f"{shown} rounded to {stored.dtype}", stored, **RANGES[name])
 
 
 def stored(value: Any) -> PyTree:
@@ -80,7 +83,11 @@ def evaluate(hyperparams: dict[str, PyTree], count: Array, *, step: Array) -> Si
 
 
 def value_at(name: str, number: PyTree, count: Array) -> Array:
-    """Return a number, or a schedule's value at `count`, as a scalar (one per run of a batch)."""
+    """Return a number, or a schedule's value at `count`, as a scalar (one per run of a batch).
+
+    Nobody can raise an error in a compiled program: a value out of its range is NaN there, and so
+    is the update, which is found and reported, whereas a step uphill would not be.
+    """
     value = jnp.asarray(number(count) if callable(number) else number)
     if value.shape != count.shape:
         fail(
@@ -89,12 +96,29 @@ def value_at(name: str, number: PyTree, count: Array) -> Array:
             f"got an array of shape {value.shape}",
             "Return a scalar; use vmap for several.",
         )
-    return value
+    value = value if jnp.issubdtype(value.dtype, np.floating) else value.astype(default_float())
+    room = ROUNDING * float(jnp.finfo(default_float()).eps) if callable(number) else 0.0
+    return _in_range(value, room, **RANGES[name])
 
 
 def cast(numbers: SimpleNamespace, dtype: np.dtype) -> SimpleNamespace:
     """Return the numbers in the dtype a leaf is computed in."""
     return SimpleNamespace(**{name: value.astype(dtype) for name, value in vars(numbers).items()})
+
+
+def _first(schedule: Any) -> Any:
+    """Return the value at count 0, a tracer only where the schedule's own numbers are."""
+    with jax.ensure_compile_time_eval():
+        return schedule(jnp.zeros((), jnp.int32))
+
+
+def _in_range(value: Array, room: float, *, low=0.0, low_open=False, high=np.inf, high_open=False):
+    """Return the value where it is in its range, a closed end of it within `room`, and else NaN."""
+    above = value > low if low_open else value >= low - room
+    below = value < high if high_open else value <= high + room
+    # A comparison instead of `clip`, whose derivative at the end itself is not 1.
+    kept = jnp.where(value < low, low, jnp.where(value > high, high, value))
+    return jnp.where(above & below & jnp.isfinite(value), kept, jnp.nan)
 
 
 def _stored_leaf(leaf: Number) -> Array:

@@ -186,8 +186,11 @@ def _observed(who: str, state: PlateauState, value: Number) -> PlateauState:
     resting = state.resting > 0
     waited = jnp.where(improved | resting, 0, state.waited + 1)
     reduced = ~resting & (waited.astype(n.patience.dtype) >= n.patience)
+    scale = jnp.where(reduced, jnp.maximum(state.scale * n.factor, n.min_scale), state.scale)
+    # A number out of range is NaN, and every comparison with it False: it must not pass for rest.
+    unknown = jnp.isnan(n.factor + n.patience + n.rtol + n.atol + n.cooldown + n.min_scale)
     return state._replace(
-        scale=jnp.where(reduced, jnp.maximum(state.scale * n.factor, n.min_scale), state.scale),
+        scale=jnp.where(unknown, jnp.nan, scale),
         best=jnp.where(improved, value, state.best),
         waited=jnp.where(reduced, 0, waited),
         resting=jnp.where(

@@ -274,6 +274,31 @@ def test_a_bad_number_raises_and_names_the_number_and_its_range(case, name):
             pytest.fail(f"{bad!r} was accepted")
 
 
+@pytest.mark.parametrize(("case", "name"), NUMBERS, ids=lambda v: getattr(v, "name", v))
+def test_a_schedule_that_starts_out_of_range_raises_and_names_the_number(case, name):
+    message = rf"`{name} \(schedule value at count 0\)` must .*Pass a (number|scalar) in [\[(]0, "
+    for bad in (*BAD_NUMBERS[name], float("nan"), None, np.array([0.1, 0.2])):
+        with pytest.raises((TypeError, ValueError), match=message):
+            case.make(**{**case.numbers, name: lambda count, bad=bad: bad})
+            pytest.fail(f"{bad!r} was accepted")
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [(case, name) for case, name in NUMBERS if case.name != "skip_nonfinite"],  # it skips NaN
+    ids=lambda v: getattr(v, "name", v),
+)
+def test_a_schedule_that_leaves_its_range_later_gives_nan_and_no_other_update(case, name, x64):
+    params = params_of()
+    for bad in BAD_NUMBERS[name]:
+        late = {name: lambda count, bad=bad: jnp.where(count == 0, case.numbers[name], bad)}
+        rule = case.make(**{**case.numbers, **late})
+        updates, state = rule.update(params, rule.init(params), params)
+        assert np.all(np.isfinite(ravel_pytree(case.read(updates, state))[0]))
+        updates, state = rule.update(params, state, params)
+        assert np.any(np.isnan(ravel_pytree(case.read(updates, state))[0])), bad
+
+
 @every_case
 @pytest.mark.parametrize("leaf", [jnp.arange(3), jnp.array([True, False, True])])
 def test_parameters_that_are_not_floating_raise_and_are_named(case, leaf):

@@ -125,9 +125,14 @@ def test_the_state_of_another_rule_raises():
 
 
 def test_a_schedule_that_returns_an_array_raises():
-    rule = optim.sgd(lambda count: jnp.ones(2))
-    with pytest.raises(ValueError, match="must return one number"):
-        rule.update(W, rule.init(W), W)
+    with pytest.raises(ValueError, match=r"must be one number, got an array of shape \(2,\)"):
+        optim.sgd(lambda count: jnp.ones(2))
+
+
+def test_a_schedule_that_does_not_follow_the_counts_of_several_runs_raises():
+    state = jax.vmap(optim.sgd(lambda count: jnp.float32(0.1)).init)(jnp.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"must return one number, got an array of shape \(\)"):
+        optim.applied_learning_rate(state)
 
 
 def test_a_number_that_rounds_out_of_its_range_raises():
