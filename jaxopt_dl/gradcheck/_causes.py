@@ -33,7 +33,7 @@ def explain(subject: Subject, finding: Finding) -> list[Cause]:
     broken = left & ~np.isfinite(finding.known.gradient)
     if np.any(broken):
         found = _nonfinite.blame_operations(subject, finding.base.point, broken)
-        causes, left = causes + found, left & ~broken
+        causes, left = causes + found, left & ~(broken & bool(found))
     for blame in (_operations.blame_derivatives, _edges.blame_edges):
         if np.any(left):
             found, explained = blame(subject, finding.base, left)

@@ -1,6 +1,6 @@
 """Where a NaN or an infinity enters the gradient: the operation whose own derivative has it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core import jaxpr
-from jaxopt_dl._core.jaxpr import Equation, Site
+from jaxopt_dl._core.jaxpr import Equation, Program, Site
 from jaxopt_dl._core.numerics import is_floating
 from jaxopt_dl._core.types import Array
 
@@ -28,11 +28,12 @@ def blame_operations(subject: Subject, point: np.ndarray, broken: np.ndarray) ->
     An operation is a suspect if its local derivative, or its value, is not finite though its
     inputs hold no NaN. It is guilty if entries become finite once nothing flows through it.
     """
-    suspects = _suspects(subject, point)
+    program = subject.examined
+    suspects = _suspects(subject, program, point)
     bad = broken.copy()
     causes = []
     for site in suspects[:TRIED]:
-        cured = bad & np.isfinite(gradient_without(subject, site.equation)(point))
+        cured = bad & np.isfinite(Automatic(_without(subject, program, site.equation))(point))
         if np.any(cured):
             causes.append(_cause(subject, site, cured))
             bad &= ~cured
@@ -43,9 +44,10 @@ def blame_operations(subject: Subject, point: np.ndarray, broken: np.ndarray) ->
 
 def blame_value(subject: Subject, point: np.ndarray, value: float) -> Cause:
     """Return the first operation that makes the loss itself NaN or infinite."""
-    suspects = _suspects(subject, point)
+    suspects = _suspects(subject, subject.program, point)
     paths = tuple(piece.path for piece in subject.problem.slices)
-    detail = f"the loss itself is {value} at the given parameters."
+    what = "loss" if subject.problem.along is None else "slope along the random direction"
+    detail = f"the {what} itself is {value} at the given parameters."
     if not suspects:
         return Cause("non_finite", "the function", "", 0, paths, detail)
     site = suspects[0]
@@ -68,10 +70,10 @@ def overflows(subject: Subject, point: np.ndarray) -> bool:
     return any(bool(answer) for answer in run(subject.problem.split(point)).values())
 
 
-def _suspects(subject: Subject, point: np.ndarray) -> list[Site]:
-    run = jax.jit(lambda leaves: jaxpr.evaluate_with_marks(subject.program, leaves, _is_suspect)[1])
+def _suspects(subject: Subject, program: Program, point: np.ndarray) -> list[Site]:
+    run = jax.jit(lambda leaves: jaxpr.evaluate_with_marks(program, leaves, _is_suspect)[1])
     marks = run(subject.problem.split(point))
-    return [site for site in jaxpr.walk(subject.program) if marks.get(id(site.equation), False)]
+    return [site for site in jaxpr.walk(program) if marks.get(id(site.equation), False)]
 
 
 def gradient_without(subject: Subject, equation: Equation) -> Automatic:
@@ -80,14 +82,19 @@ def gradient_without(subject: Subject, equation: Equation) -> Automatic:
     Nothing flows back through it, and no infinity goes on from it to break what comes after.
     """
 
+    return Automatic(subject.problem.examined(_without(subject, subject.program, equation)))
+
+
+def _without(subject: Subject, program: Program, equation: Equation) -> Callable[[Array], Array]:
+    """Return a program as a function of the flat vector, one equation made a constant."""
+
     def cut(equation: Equation, values: list) -> list:
         return [_constant(out) for out in jaxpr.bind(equation, values)]
 
     def run(flat: Array) -> Array:
-        leaves = subject.problem.split(flat)
-        return jaxpr.evaluate(subject.program, leaves, {id(equation): cut})[0]
+        return jaxpr.evaluate(program, subject.problem.split(flat), {id(equation): cut})[0]
 
-    return Automatic(subject.problem.examined(run))
+    return run
 
 
 def _constant(out: Any) -> Array:

@@ -124,6 +124,12 @@ class Problem(NamedTuple):
         # A function object of its own: JAX remembers traces, and a second one must be new.
         return jax.make_jaxpr(lambda *leaves: self.loss(*leaves))(*self.split(self.start))
 
+    def trace_examined(self) -> Program:
+        """Return the loss or its slope, whichever is examined, as a program likewise."""
+        return jax.make_jaxpr(lambda *leaves: self.value(self.ravel(self.restore(leaves))))(
+            *self.split(self.start)
+        )
+
     def traced(self, *, differentiable: bool) -> tuple["Problem", Program]:
         """Return problem and program, the function adapted where JAX insists on it.
 

@@ -139,6 +139,11 @@ class Subject(NamedTuple):
         return bool(self.rules) or self.written is not None
 
     @property
+    def examined(self) -> Program:
+        """The program whose gradient is under test; its inputs are the leaves."""
+        return self.program if self.problem.along is None else self.problem.trace_examined()
+
+    @property
     def only_here(self) -> bool:
         """Whether the gradient is known at the given point alone, as one given as a tree is."""
         return isinstance(self.gradient, HandWritten) and self.gradient.traced is None

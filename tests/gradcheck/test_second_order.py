@@ -125,3 +125,16 @@ def test_other_orders_are_refused(order):
 def test_second_order_of_a_gradient_by_hand_is_refused():
     with pytest.raises(ValueError, match="order=2 checks what JAX makes"):
         check_gradients(lambda x: jnp.sum(x**2), POINT, order=2, gradient=lambda x: 2 * x)
+
+
+def test_the_operation_without_a_finite_second_derivative_is_named():
+    """The gradient of `|x|**1.5` is zero at zero, and infinitely steep."""
+
+    def loss(p):
+        return jnp.sum(jnp.abs(p["x"]) ** 1.5) + jnp.sum(p["w"] ** 2)
+
+    params = {"x": np.array([0.5, 0.0]), "w": np.ones(2)}
+    report = check_gradients(loss, params, order=2, points=())
+    line = loss.__code__.co_firstlineno + 1
+    assert causes_of(report) == [("non_finite", "pow", line)]
+    assert report.causes[0].leaves == ("x",)
