@@ -13,21 +13,29 @@ from ._bundled import load_bundled
 from ._check import check_finite
 from ._csv import load_csv
 from ._dataset import Dataset
+from ._duplicates import Duplicates, find_duplicates, group_duplicates
 from ._files import load, load_npz
 from ._normalize import Normalizer, denormalize, fit_normalizer, normalize
+from ._select import select_best
+from ._shift import DistributionShift, distribution_shift
 from ._split import split, suggest_split
 from ._standard_error import error_rate_stderr
 
 __all__ = [
     "Batches",
     "Dataset",
+    "DistributionShift",
+    "Duplicates",
     "Normalizer",
     "check_finite",
     "denormalize",
+    "distribution_shift",
     "epoch_batches",
     "error_rate_stderr",
     "estimate_batch_bytes",
+    "find_duplicates",
     "fit_normalizer",
+    "group_duplicates",
     "iid_batches",
     "load",
     "load_bundled",
@@ -36,6 +44,7 @@ __all__ = [
     "normalize",
     "num_batches",
     "ordered_batches",
+    "select_best",
     "split",
     "suggest_batch_size",
     "suggest_split",

@@ -17,11 +17,18 @@ from jaxopt_dl._core.errors import (
 )
 from jaxopt_dl._core.types import Key
 
+from ._groups import deal_groups
+
 _EVEN, _LARGER_DEV = "even", "larger_dev"
 
 
 def split(
-    key: Key, n: int, fractions: Sequence[float], *, labels: ArrayLike | None = None
+    key: Key,
+    n: int,
+    fractions: Sequence[float],
+    *,
+    labels: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Divide the indices 0 to n - 1 at random into disjoint parts.
 
@@ -33,19 +40,26 @@ def split(
     and the sizes of the parts stay the same. A class with fewer examples than there are parts
     is then missing from some of them.
 
+    With `groups` all examples of a group, such as the recordings of one patient, stay in one
+    part; otherwise dev and test would measure how well patients are remembered. Sizes come as
+    near as exchanging two groups, or moving one, brings them. `group_duplicates` makes groups of
+    equal examples.
+
     Args:
       key: decides the split; the same key gives the same split.
       n: number of examples, at least 2.
       fractions: two or more positive shares that sum to 1 within 1e-9.
       labels: `(n,)` integers, booleans or strings; classes to keep in proportion.
+      groups: `(n,)` integers, booleans or strings; examples to keep together. Not with `labels`.
 
     Returns:
       One integer array of indices, `(size,)`, for each fraction, in random order.
 
     Raises:
-      TypeError: if `key`, `n`, a fraction or `labels` is of the wrong type.
+      TypeError: if `key`, `n`, a fraction, `labels` or `groups` is of the wrong type.
       ValueError: if fewer than two fractions come, one is not positive, their sum is not 1, a
-        part would be empty, or `labels` does not have shape `(n,)`.
+        part would be empty, `labels` or `groups` does not have shape `(n,)`, both come, or one
+        group takes more than half of what the other parts need.
 
     Examples:
       >>> train, dev, test = split(jax.random.key(0), 1797, (0.6, 0.2, 0.2))
@@ -57,11 +71,18 @@ def split(
     _check_fractions(fractions)
     sizes = _sizes(n, fractions)
     _check_no_empty_part(sizes, n, fractions)
+    if labels is not None and groups is not None:
+        advice = "Leave one of them out; of few groups, choose the parts by hand."
+        fail("split", "`labels` and `groups` exclude each other", "got both", advice)
     order = np.asarray(jax.random.permutation(key, n))
-    if labels is None:
-        part_in_order = np.repeat(np.arange(len(sizes)), sizes)
+    if labels is not None:
+        codes = _codes("labels", labels, n)[1]
+        part_in_order = _stratified(codes[order], fractions, sizes)
+    elif groups is not None:
+        names, codes = _codes("groups", groups, n)
+        part_in_order = deal_groups(codes[order], names, sizes)
     else:
-        part_in_order = _stratified(_class_codes(labels, n)[order], fractions, sizes)
+        part_in_order = np.repeat(np.arange(len(sizes)), sizes)
     return tuple(order[part_in_order == part] for part in range(len(sizes)))
 
 
@@ -138,15 +159,16 @@ def _floors(counts: np.ndarray, fractions: Sequence[float]) -> tuple[np.ndarray,
     return floors, np.round(shares - floors, 9)
 
 
-def _class_codes(labels: ArrayLike, n: int) -> np.ndarray:
-    labels = np.asarray(labels)
-    check_shape("split", "labels", labels, (n,))
-    if labels.dtype.kind not in "iubU":
-        came = f"got dtype {labels.dtype}"
-        advice = "Leave them out to split without regard to classes."
-        rule = "`labels` must be integers or strings"
+def _codes(name: str, values: ArrayLike, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different values, sorted, and the position of every example's among them."""
+    values = np.asarray(values)
+    check_shape("split", name, values, (n,))
+    if values.dtype.kind not in "iubU":
+        came = f"got dtype {values.dtype}"
+        advice = f"Leave them out to split without regard to {name}."
+        rule = f"`{name}` must be integers or strings"
         fail("split", rule, came, advice, kind=TypeError)
-    return np.unique(labels, return_inverse=True)[1]
+    return np.unique(values, return_inverse=True)
 
 
 def _stratified(codes: np.ndarray, fractions: Sequence[float], sizes: np.ndarray) -> np.ndarray:
