@@ -29,6 +29,7 @@ NAMED = [row for row in ROWS if row.names]
 TESTS = register.tests_of_rows()
 
 SIZES = dict(GD=24, EMA=6, MOM=9, RMS=7, ADAM=8, SCHED=8, OPT=6)
+SIZES |= dict(DATA=11, NORM=7)
 SIZES |= dict(ACT=7, RISK=12, BP=12, INIT=21, VAN=7, BN=9, REG=13, DROP=11, LAND=11)
 """How many rows an area has, so that a finished one cannot lose any."""
 

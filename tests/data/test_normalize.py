@@ -1,4 +1,4 @@
-"""The normalizer: oracles NORM-01 to NORM-04 and NORM-07, and what it refuses."""
+"""The normalizer: oracles NORM-01 to NORM-04, NORM-06 and NORM-07, and what it refuses."""
 
 import chex
 import jax
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn import datasets
 
+from jaxopt_dl import curvature
 from jaxopt_dl.data import Normalizer, denormalize, fit_normalizer, normalize
 
 X = np.array([[1.0, 0.1], [2.0, 0.2], [3.0, 0.3], [4.0, 0.4]])
@@ -22,6 +24,14 @@ def test_norm_02_the_variance_is_centered_and_divides_by_the_number_of_examples(
     np.testing.assert_allclose(fit_normalizer(X).scale ** 2, [1.25, 0.0125], rtol=1e-6)
 
 
+def test_norm_02_what_the_notes_print_is_something_else():
+    """E-03: the mean square without centering, and twice the value in place of its square."""
+    column = X[:, 0]
+    assert (column**2).mean() == 7.5
+    assert ((column - column.mean()) * 2).mean() == 0.0
+    assert float(fit_normalizer(X).scale[0]) ** 2 == pytest.approx(1.25)
+
+
 def test_norm_03_normalized_training_data_has_the_stated_values():
     expected = [-1.341641, -0.447214, 0.447214, 1.341641]
     z = normalize(fit_normalizer(X), X)
@@ -33,9 +43,28 @@ def test_norm_04_test_rows_use_the_statistics_of_the_training_set():
     np.testing.assert_allclose(z, [[2.236068, 2.236068]], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "raw", "normalized"),
+    [("wine", 4.6e8, 45.5), ("diabetes", 5.2e7, 470), ("breast_cancer", 2.4e12, 1.0e5)],
+)
+def test_norm_06_normalizing_makes_contours_rounder_but_removes_no_correlation(
+    name, raw, normalized, x64
+):
+    options = {"scaled": False} if name == "diabetes" else {}  # else its columns come scaled
+    x = getattr(datasets, f"load_{name}")(**options).data
+
+    def kappa(inputs):
+        design = np.concatenate([inputs, np.ones((len(x), 1))], axis=1)
+        return curvature.condition_number(design.T @ design / len(x))
+
+    assert kappa(x) == pytest.approx(raw, rel=0.02)
+    assert kappa(normalize(fit_normalizer(x), x)) == pytest.approx(normalized, rel=0.005)
+
+
 def test_norm_07_a_constant_column_becomes_zero():
-    z = normalize(fit_normalizer([[3.0, 1.0], [3.0, 2.0], [3.0, 6.0]]), [[3.0, 1.0]])
-    assert z[0, 0] == 0.0 and np.isfinite(z).all()
+    x = [[3.0, 1.0], [3.0, 2.0], [3.0, 6.0]]
+    z = normalize(fit_normalizer(x), x)
+    assert z[:, 0].tolist() == [0, 0, 0] and np.isfinite(z).all()
 
 
 @pytest.mark.parametrize("value", [0.1, 1e7 + 0.3, -1e-30])

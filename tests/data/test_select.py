@@ -1,7 +1,12 @@
-"""The choice by dev scores: oracles DATA-03 and DATA-10."""
+"""The choice by dev scores, and what shows in training: oracles DATA-03, DATA-10 and DATA-11."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+
+from jaxopt_dl import optim, telemetry
 
 from jaxopt_dl.data import select_best
 
@@ -46,3 +51,21 @@ def test_scores_that_are_no_row_are_refused(scores):
 def test_the_direction_is_a_truth_value():
     with pytest.raises(TypeError, match="`maximize` must be True or False"):
         select_best([0.1], maximize="lower")
+
+
+def test_data_11_weights_of_separable_data_grow_at_every_step():
+    """Logistic regression on x = 1, -1 and y = 1, 0, rate 1: growth alone is no overfitting."""
+    x, y = jnp.array([1.0, -1.0]), jnp.array([1.0, 0.0])
+    descent = optim.sgd(1.0)
+
+    def step(carry, _):
+        w, state = carry
+        gradient = jax.grad(lambda w: optax.sigmoid_binary_cross_entropy(w * x, y).mean())(w)
+        updates, state = descent.update(gradient, state, w)
+        w = optax.apply_updates(w, updates)
+        return (w, state), telemetry.gradient_norms(w)[""]
+
+    start = jnp.zeros(())
+    _, norms = jax.lax.scan(step, (start, descent.init(start)), length=50)
+    assert norms[0] == 0.5
+    assert (jnp.diff(norms) > 0).all()
