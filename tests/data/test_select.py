@@ -7,7 +7,6 @@ import optax
 import pytest
 
 from jaxopt_dl import optim, telemetry
-
 from jaxopt_dl.data import select_best
 
 

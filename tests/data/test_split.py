@@ -59,7 +59,7 @@ def test_data_09_two_parts_are_enough():
     ("m", "expected"),
     [(10_000, (6000, 2000, 2000)), (1_000_000, (980_000, 10_000, 10_000))],
 )
-def test_data_04_and_05_suggested_sizes(m, expected):
+def test_data_04_05_suggested_sizes(m, expected):
     assert sizes(split(KEY, m, suggest_split(m))) == expected
 
 
