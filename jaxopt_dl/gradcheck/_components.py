@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _differences, _verdict
+from . import _differences, _fits, _verdict
 from ._differences import Ladder
-from ._evaluate import Evaluator
+from ._evaluate import Evaluator, HostEvaluator
 from ._slices import Slice
 from ._verdict import Opinions
 
@@ -121,6 +121,8 @@ def difference(
     if np.all(_verdict.surely_wrong(known, probe)):
         rest &= ~sure
     _climb_on(evaluator, known, base, positions[rest], ladder.of(rest), near)
+    if isinstance(evaluator, HostEvaluator):
+        _fits.reconsider(evaluator, known, base.point, base.unit, positions)
 
 
 def _climb_on(

@@ -81,7 +81,6 @@ def gradient_without(subject: Subject, equation: Equation) -> Automatic:
 
     Nothing flows back through it, and no infinity goes on from it to break what comes after.
     """
-
     return Automatic(subject.problem.examined(_without(subject, subject.program, equation)))
 
 

@@ -170,6 +170,24 @@ def test_float32_inside_is_told_and_passes():
     assert any("narrower than float64" in note for note in report.notes)
 
 
+def of_the_host(offset, factor):
+    """In float32, and no program to differentiate: an offset leaves two or three digits."""
+
+    def loss(p):
+        return float(np.float32(offset) + np.float32(factor) * np.sin(p.astype(np.float32)).sum())
+
+    return loss
+
+
+@pytest.mark.parametrize(("offset", "factor"), [(100, 1e-3), (1e4, 1.0)])
+def test_values_of_the_host_in_float32_are_averaged(offset, factor):
+    """Steps that rise above the noise are so long that a sine aliases."""
+    loss = of_the_host(offset, factor)
+    right = check_gradients(loss, np.ones(2), gradient=lambda p: factor * np.cos(p))
+    wrong = check_gradients(loss, np.ones(2), gradient=lambda p: 1.02 * factor * np.cos(p))
+    assert (right.verdict, wrong.verdict, wrong.point) == ("pass", "fail", "given")
+
+
 def test_enclosed_float32_data_is_promoted_where_lax_insists_on_it():
     x = jnp.ones((1, 8, 1), jnp.float32)
 
