@@ -21,6 +21,7 @@ class ActivationStats(NamedTuple):
       std: standard deviation.
       mean_square: what variance-scaling initializers keep from layer to layer; `mean^2 + std^2`.
       zeros: share of exact zeros; 1 means that no unit is alive.
+      dead: share of units (places on the last axis) that are zero in every row.
 
     Examples:
       >>> stats = activation_stats(jax.named_scope("relu")(jax.nn.relu), jnp.array([-1.0, 2.0]))
@@ -32,6 +33,7 @@ class ActivationStats(NamedTuple):
     std: Array
     mean_square: Array
     zeros: Array
+    dead: Array
 
 
 def activation_stats(function: Callable[..., Any], *args: Any) -> dict[str, ActivationStats]:
@@ -88,8 +90,9 @@ def activation_stats(function: Callable[..., Any], *args: Any) -> dict[str, Acti
 def _measure(x: Array) -> ActivationStats:
     mean = jnp.mean(x)
     std = jnp.std(x)
-    zeros = jnp.mean((x == 0).astype(x.dtype))
-    return ActivationStats(mean, std, jnp.mean(jnp.square(x)), zeros)
+    zero = (x == 0).astype(x.dtype)
+    dead = jnp.mean(jnp.min(jnp.atleast_1d(zero), axis=tuple(range(x.ndim - 1))))
+    return ActivationStats(mean, std, jnp.mean(jnp.square(x)), jnp.mean(zero), dead)
 
 
 def _is_floating(equation: Equation) -> bool:

@@ -48,7 +48,7 @@ def test_the_numbers_are_those_of_the_outputs_init_06(key):
     x = jax.random.normal(key, (4, 6, 2))
     y = np.asarray(apply(params, x), np.float64)
     stats = telemetry.activation_stats(apply, params, x)["head"]
-    expected = (y.mean(), y.std(), (y**2).mean(), (y == 0).mean())
+    expected = (y.mean(), y.std(), (y**2).mean(), (y == 0).mean(), 0.0)
     np.testing.assert_allclose(stats, expected, rtol=1e-5)
 
 
@@ -57,6 +57,12 @@ def test_dead_units_show_as_zeros(key):
     params["block"]["00_conv"]["bias"] = jnp.full(3, -100.0)
     stats = telemetry.activation_stats(apply, params, jnp.ones((4, 6, 2)))
     assert float(stats["block/02_relu"].zeros) == 1.0
+
+
+def test_a_unit_is_dead_if_it_is_zero_in_every_row():
+    x = jnp.array([[0.0, 0.0, 1.0, 0.0], [0.0, 2.0, 0.0, 0.0]])[:, None]
+    stats = telemetry.activation_stats(jax.named_scope("layer")(lambda x: 3 * x), x)["layer"]
+    assert float(stats.dead) == 0.5
 
 
 def test_a_compiled_function_and_a_compiled_measurement_agree(key):
