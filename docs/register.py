@@ -1,9 +1,11 @@
-"""Write `reference/register.md` from `register.toml`: row, names, oracle, test, page, status.
+"""Write `reference/register.md` from `register.toml`: row, names, oracle, tests, page, status.
 
 Run it from the repository root: `python docs/register.py`.
 """
 
 import ast
+import collections
+import json
 import pathlib
 import re
 import tomllib
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "register.toml"
 TARGET = ROOT / "docs" / "reference" / "register.md"
+RESULTS = ROOT / "docs" / "experiments"
 
 HEAD = """# Register
 
@@ -23,10 +26,17 @@ no test function carries the id of the row, or when its numbers are not in those
 | status | means |
 |---|---|
 | done | the names can be imported, and tests that carry the id check the oracle |
-| planned | an experiment will show it |
-| doc | it asks for a page only, linked where it is written |
+| shown | an experiment has measured it, linked where its answer is |
+| planned | an experiment will measure it |
+| computed | a page tells it and computes it; its code runs in the tests |
+| doc | a page tells it, linked where it is written |
 | open | not there yet |
+
 """
+
+STATUSES = ("done", "shown", "planned", "computed", "doc", "open")
+KINDS = {"Q": "review questions", "PIC": "pictures", "E": "errata"}
+"""What the rows of an area are, where they are not systems: techniques, formulas, rules."""
 
 RULER = "\n" + "|---" * 7 + "|"
 
@@ -40,7 +50,7 @@ class Row(NamedTuple):
       names: public names, `package.name`, with the options the row is about: `optim.ema(debias=)`.
       oracle: what the tests of the row must hold, word for word: numbers from outside, as a rule.
       page: the page that has them or explains it, below `docs`, and its heading.
-      planned: what will show it.
+      experiments: those that show it, or will.
       doc: whether a page is all it asks for.
       note: a correction of the source.
       finished: whether its area is.
@@ -51,7 +61,7 @@ class Row(NamedTuple):
     names: tuple[str, ...]
     oracle: tuple[str, ...]
     page: str
-    planned: str
+    experiments: tuple[str, ...]
     doc: bool
     note: str
     finished: bool
@@ -83,7 +93,7 @@ def rows_of(area: str, entry: dict[str, Any]) -> list[Row]:
             tuple(row.get("names", ())),
             tuple(row.get("oracle", ())),
             row["doc"] if "doc" in row else row.get("page", entry.get("page", "")),
-            row.get("planned", ""),
+            tuple(filter(None, row.get("planned", "").split(", "))),
             "doc" in row,
             row.get("note", ""),
             entry.get("finished", False),
@@ -93,11 +103,36 @@ def rows_of(area: str, entry: dict[str, Any]) -> list[Row]:
 
 
 def status(row: Row, tests: dict[str, list[Test]]) -> str:
-    """Return `done`, `planned ...`, `doc` or `open`."""
+    """Return what the page says of a row; the first word is one of `STATUSES`."""
     if row.names:
         return "done" if proofs(row, tests) and not missing(row, tests) else "open"
-    planned = f"planned {row.planned}" if row.planned else ""
-    return ", ".join(filter(None, (planned, "doc" if row.doc else ""))) or "open"
+    there = [name for name in row.experiments if title(name)]
+    ahead = [name for name in row.experiments if name not in there]
+    parts = [f"shown {', '.join(there)}"] if there else []
+    parts += [f"planned {', '.join(ahead)}"] if ahead else []
+    parts += ["computed" if is_computed(row) else "doc"] if row.doc else []
+    return ", ".join(parts) or "open"
+
+
+def title(experiment: str) -> str:
+    """Return what an experiment is called, or "" if it has no results yet."""
+    path = RESULTS / f"{experiment}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["title"] if path.exists() else ""
+
+
+def is_computed(row: Row) -> bool:
+    """Return whether the row has a heading of its own on its page, and code under it."""
+    file, _, anchor = row.page.partition("#")
+    if not anchor.startswith(f"{row.id.lower()}-"):
+        return False
+    text = (ROOT / "docs" / file).read_text(encoding="utf-8")
+    sections = re.split(r"^#+ (?=.*\n)", text, flags=re.MULTILINE)
+    return any(slug(part.partition("\n")[0]) == anchor and "```python" in part for part in sections)
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def proofs(row: Row, tests: dict[str, list[Test]]) -> list[Test]:
@@ -144,28 +179,52 @@ def _source(text: str, function: ast.FunctionDef) -> str:
 
 def write() -> str:
     """Return the page."""
-    tests = tests_of_rows()
-    parts = [HEAD]
-    for area, entry in areas().items():
+    tests, table = tests_of_rows(), areas()
+    rows = {area: rows_of(area, entry) for area, entry in table.items()}
+    parts = [HEAD + _summary(rows, tests)]
+    for area, entry in table.items():
         parts.append(f"## {area}: {entry['title']}\n")
-        rows = rows_of(area, entry)
-        if not entry.get("finished"):
-            parts.append("Open; what is there already:\n" if rows else "Open.\n")
-        if rows:
-            parts.append("| row | what | names | oracle | tests | page | status |" + RULER)
-            parts.append("\n".join(_line(row, tests) for row in rows) + "\n")
+        parts.append("| row | what | names | oracle | tests | page | status |" + RULER)
+        parts.append("\n".join(_line(row, tests) for row in rows[area]) + "\n")
     return "\n".join(parts)
+
+
+def _summary(rows: dict[str, list[Row]], tests: dict[str, list[Test]]) -> str:
+    """Return how many rows there are of each kind, and of each status in each area."""
+    kinds = collections.Counter({"systems": 0})
+    for area, listed in rows.items():
+        kinds[KINDS.get(area, "systems")] += len(listed)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    lines = [f"There are {kinds.total()} rows: {counted}.\n"]
+    lines.append(f"| area | rows | {' | '.join(STATUSES)} |\n" + "|---" * (2 + len(STATUSES)) + "|")
+    lines += [_counts(area, listed, tests) for area, listed in rows.items()]
+    lines.append(_counts("all", [row for listed in rows.values() for row in listed], tests))
+    return "\n".join(lines) + "\n"
+
+
+def _counts(name: str, rows: list[Row], tests: dict[str, list[Test]]) -> str:
+    found = collections.Counter(status(row, tests).split()[0].strip(",") for row in rows)
+    cells = [str(found[word] or "") for word in STATUSES]
+    return f"| {name} | {len(rows)} | {' | '.join(cells)} |"
 
 
 def _line(row: Row, tests: dict[str, list[Test]]) -> str:
     says = f"{row.says} ({row.note})" if row.note else row.says
     places = _listed(test.place for test in proofs(row, tests)) if row.names else ""
-    file, _, anchor = row.page.partition("#")
-    title = file.rpartition("/")[2].removesuffix(".md")
-    shown = row.page and (row.names or row.doc)
-    page = f"[{title}](../{file}{'#' * bool(anchor)}{anchor})" if shown else ""
-    cells = (row.id, says, _listed(row.names), _listed(row.oracle), places, page)
+    cells = (row.id, says, _listed(row.names), _listed(row.oracle), places, _pages(row))
     return f"| {' | '.join(cells)} | {status(row, tests)} |"
+
+
+def _pages(row: Row) -> str:
+    file, _, anchor = row.page.partition("#")
+    name = file.rpartition("/")[2].removesuffix(".md")
+    links = [f"[{name}](../{file}{'#' * bool(anchor)}{anchor})"] if row.names or row.doc else []
+    links += [
+        f"[{name}](../experiments/index.md#{slug(f'{name}: {title(name)}')})"
+        for name in row.experiments
+        if title(name)
+    ]
+    return ", ".join(links)
 
 
 def _listed(texts: Any) -> str:

@@ -28,11 +28,6 @@ ROWS = [row for area, entry in AREAS.items() for row in register.rows_of(area, e
 NAMED = [row for row in ROWS if row.names]
 TESTS = register.tests_of_rows()
 
-SIZES = dict(GD=24, EMA=6, MOM=9, RMS=7, ADAM=8, SCHED=8, OPT=6)
-SIZES |= dict(DATA=11, NORM=7)
-SIZES |= dict(ACT=7, RISK=12, BP=12, INIT=21, VAN=7, BN=9, REG=13, DROP=11, LAND=11)
-"""How many rows an area has, so that a finished one cannot lose any."""
-
 named_row = pytest.mark.parametrize("row", NAMED, ids=lambda row: row.id)
 
 
@@ -88,7 +83,13 @@ def test_its_page_exists_and_has_the_heading(row):
 @pytest.mark.parametrize("area", [name for name, entry in AREAS.items() if entry.get("finished")])
 def test_a_finished_area_has_all_its_rows(area):
     numbers = sorted(AREAS[area]["rows"])
-    assert numbers == [f"{n:02}" for n in range(1, SIZES[area] + 1)]
+    assert numbers == [f"{n:02}" for n in range(1, AREAS[area]["size"] + 1)]
+
+
+def test_an_experiment_is_shown_once_its_results_are_there():
+    (row,) = (row for row in ROWS if row.id == "INIT-01")
+    assert row.experiments == ("X-10", "X-14")
+    assert register.status(row, TESTS) == "shown X-10, planned X-14"
 
 
 def test_the_page_is_that_of_the_table_and_of_the_tests():

@@ -12,16 +12,16 @@ def test_bv_01_training_error_shows_bias_and_the_gap_to_dev_shows_variance():
     assert (found.avoidable_bias, found.variance) == pytest.approx((0.15, 0.15))
 
 
-EXAMPLES = [
-    (0.01, 0.11, "high variance"),
-    (0.15, 0.16, "high bias"),
-    (0.15, 0.30, "high bias and high variance"),
-    (0.005, 0.01, "neither"),
-]
-
-
 @pytest.mark.parametrize("threshold", [0.011, 0.05, 0.099])
-@pytest.mark.parametrize(("train", "dev", "verdict"), EXAMPLES)
+@pytest.mark.parametrize(
+    ("train", "dev", "verdict"),
+    [
+        (0.01, 0.11, "high variance"),
+        (0.15, 0.16, "high bias"),
+        (0.15, 0.30, "high bias and high variance"),
+        (0.005, 0.01, "neither"),
+    ],
+)
 def test_bv_03_four_examples_give_four_verdicts_for_any_cut_between(train, dev, verdict, threshold):
     assert bias_variance(train, dev).verdict == verdict
     assert bias_variance(train, dev, threshold=threshold).verdict == verdict
