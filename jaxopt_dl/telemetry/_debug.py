@@ -151,7 +151,9 @@ def _of_units(dead: Mapping[str, float]) -> list[str]:
 
 
 def _of_rate(verdict: LrVerdict | None) -> list[str]:
-    return [f"the learning rate is {verdict}: {RATES[verdict]}"] if verdict in RATES else []
+    if verdict is None or verdict not in RATES:
+        return []
+    return [f"the learning rate is {verdict}: {RATES[verdict]}"]
 
 
 def _named(layer: str) -> str:

@@ -126,6 +126,7 @@ def history(network, key):
 
 def test_dbg_02_a_run_has_curves_of_loss_and_error_on_both_sets(history):
     """DBG-02: as long as there are epochs; train and dev, loss and error."""
+    assert isinstance(history, train.History)
     curve = learning_curve(history)
     np.testing.assert_array_equal(curve.epochs, [1, 2, 3])
     for split, values in (("train", curve.train), ("dev", curve.dev)):
