@@ -14,8 +14,12 @@ from ._check import check_finite
 from ._csv import load_csv
 from ._dataset import Dataset
 from ._duplicates import Duplicates, find_duplicates, group_duplicates
-from ._files import load, load_npz
+from ._idx import load_idx, read_idx
+from ._images import load_images
+from ._load import load
 from ._normalize import Normalizer, denormalize, fit_normalizer, normalize
+from ._npy import load_npy
+from ._npz import load_npz
 from ._select import select_best
 from ._shift import DistributionShift, distribution_shift
 from ._split import split, suggest_split
@@ -40,10 +44,14 @@ __all__ = [
     "load",
     "load_bundled",
     "load_csv",
+    "load_idx",
+    "load_images",
+    "load_npy",
     "load_npz",
     "normalize",
     "num_batches",
     "ordered_batches",
+    "read_idx",
     "select_best",
     "split",
     "suggest_batch_size",

@@ -11,7 +11,7 @@ class Dataset:
 
     Attributes:
       name: what to call it in tables and on pages.
-      x: `(n, *features)` float32.
+      x: `(n, *features)` float32; memory-mapped, it has the dtype of its file.
       y: `(n,)` int32 class labels in `[0, len(class_names))`, or `(n, ...)` float32 targets.
       feature_names: one for each number of an example, in row-major order.
       class_names: one for each class, or None for regression.

@@ -42,7 +42,7 @@ def as_float32(
     values = as_numbers(who, name, values)
     check_finite(who, name, values, columns=columns)
     with np.errstate(over="ignore"):
-        narrow = values.astype(np.float32)
+        narrow = values.astype(np.float32, copy=False)
     check_finite(f"{who} (as float32)", name, narrow, columns=columns)
     return narrow
 

@@ -152,6 +152,18 @@ def test_an_archive_of_other_things_is_refused(tmp_path):
     refuses(path, r"`x` must be \(n, features\)")
 
 
+def test_a_header_that_promises_too_much_is_refused(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (2**40, 2**10)}
+    )
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("x.npy", header.getvalue() + bytes(64))
+        file.writestr("y.npy", header.getvalue())
+    refuses(path, "must be a readable archive of plain arrays")
+
+
 def test_a_missing_file_is_named(tmp_path):
     refuses(tmp_path / "none.npz", "the file must exist, found none", FileNotFoundError)
 
