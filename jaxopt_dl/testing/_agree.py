@@ -1,5 +1,6 @@
 """When two trees are the same: structure and shapes exactly, values to rounding."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
+
+from ._promise import given
 
 
 def assert_equal(got: PyTree, expected: PyTree) -> None:
@@ -32,6 +35,20 @@ def assert_close(got: PyTree, expected: PyTree) -> None:
     _compare(got, expected, lambda dtype: float(jnp.finfo(dtype).eps) ** 0.75)
 
 
+def assert_pure(function: Callable, *args: PyTree) -> None:
+    """Check that a function returns the same twice, and leaves its arguments as they came.
+
+    Raises:
+      AssertionError: saying which of it fails, and naming the first leaf that differs.
+    """
+    before = _copied(args)
+    first = _copied(function(*args))
+    with given("the arguments after the call"):
+        assert_equal(args, before)
+    with given("a second call with the same arguments"):
+        assert_equal(function(*args), first)
+
+
 def numbers(leaf: Any) -> np.ndarray:
     """Return a leaf in float64 on the host; of PRNG keys, their data."""
     if jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key):
@@ -50,6 +67,11 @@ def _compare(got: PyTree, expected: PyTree, share: Callable[[Any], float]) -> No
         off = _distance(numbers(a), numbers(b))
         room = f"rounding explains {allowed:.1g}" if allowed else "it must not differ at all"
         assert off <= allowed, f"{name} differs by up to {off:.2g}, and {room}"
+
+
+def _copied(tree: PyTree) -> PyTree:
+    """Return a tree of its own, so that what is changed in place shows."""
+    return jax.tree.map(lambda x: x if isinstance(x, jax.Array) else copy.copy(x), tree)
 
 
 def _is_floating(leaf: Any) -> bool:

@@ -10,13 +10,15 @@ import numpy as np
 import optax
 
 from jaxopt_dl import optim, schedules
+from jaxopt_dl._core import jaxpr
 from jaxopt_dl._core.errors import check_callable, fail
+from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
 
 from . import _schedule_numbers
 from ._agree import assert_close, assert_equal
 from ._promise import given, hold_all, precision, traced_once
-from ._transformations import as_dtype
+from ._transformation_subject import Extra, as_dtype, extra_for
 
 WRAPS = {
     "the rule alone": lambda rule: rule,
@@ -31,11 +33,13 @@ class Subject(NamedTuple):
       make: `make(**numbers)` returns it.
       numbers: name -> value.
       params: parameters to try it on, None for the usual ones.
+      extra: extra arguments its update needs, or a function of the parameters that returns them.
     """
 
     make: Callable
     numbers: dict[str, Any]
     params: PyTree | None = None
+    extra: Extra = None
 
     def times(self, factor: Any) -> Any:
         """Return the rule with every number multiplied."""
@@ -47,20 +51,26 @@ class Subject(NamedTuple):
 
 
 def check_numbers_are_data(
-    make: Callable, numbers: dict[str, Any], *, params: PyTree | None = None
+    make: Callable,
+    numbers: dict[str, Any],
+    *,
+    params: PyTree | None = None,
+    extra: Extra = None,
 ) -> None:
     """Check that other numbers of a rule or a schedule are other data, not another program.
 
-    Of a rule: a hundred values of every number trace once, and so do a hundred schedules; `vmap`
-    over every number is a sweep; and every number can be read and edited in the state. Of a
-    schedule: its numbers are the leaves of a pytree, and other numbers trace once. Neither is
-    needed for a rule or a schedule to be right; one whose numbers are fixed compiles anew.
+    Of a rule: every number has an effect; a hundred values of every number trace once, and so do
+    a hundred schedules; `vmap` over every number is a sweep; and every number can be read and
+    edited in the state. Of a schedule: its numbers are the leaves of a pytree, and other numbers
+    trace once. Neither is needed for a rule or a schedule to be right; one whose numbers are
+    fixed compiles anew.
 
     Args:
       make: `make(**numbers)` returns the transformation or the schedule.
       numbers: name -> a value inside its range whose half is inside as well. Of a schedule,
         integers are lengths, and grow instead.
       params: parameters to try a rule on; by default as in `check_transformation`.
+      extra: extra arguments that every update of a rule needs, as in `check_transformation`.
 
     Raises:
       AssertionError: at the first broken promise, saying which, for which input, what came, and
@@ -76,13 +86,22 @@ def check_numbers_are_data(
     check_callable(who, "make", make)
     made = make(**numbers)
     if isinstance(made, optax.GradientTransformation):
-        hold_all(who, PROMISES, Subject(make, numbers, params))
+        hold_all(who, PROMISES, Subject(make, numbers, params, extra))
     elif callable(made):
         hold_all(who, _schedule_numbers.PROMISES, make, numbers)
     else:
         came = f"got {type(made).__name__}"
         advice = "Pass the function that makes it, such as `optim.adam`."
         fail(who, "`make` must return a rule or a schedule", came, advice, kind=TypeError)
+
+
+def uses_its_numbers(it: Subject) -> None:
+    """Every number changes what the rule computes.
+
+    Compute the updates or what is remembered with it, or leave it out of the arguments.
+    """
+    idle = it.numbers.keys() - _effective(it)
+    assert not idle, f"without effect: {', '.join(f'`{name}`' for name in sorted(idle))}"
 
 
 def is_one_function(it: Subject) -> None:
@@ -100,7 +119,7 @@ def traces_once(it: Subject) -> None:
     """
     for where, wrap in WRAPS.items():
         with given(where):
-            step = _counted_step(it.start())
+            step = _counted_step(it)
             for factor in np.linspace(0.5, 1.0, 100):
                 step(wrap(it.times(float(factor))))
 
@@ -112,7 +131,7 @@ def traces_schedules_once(it: Subject) -> None:
     """
     for where, wrap in WRAPS.items():
         with given(where):
-            step = _counted_step(it.start())
+            step = _counted_step(it)
             for rate in np.linspace(0.5, 0.9, 100):
                 falling = {
                     name: schedules.exponential(value, float(rate))
@@ -128,12 +147,13 @@ def sweeps(it: Subject) -> None:
     """
     with precision(jnp.float64):
         start = it.start(jnp.float64)
+        extra = extra_for(it.extra, start)
 
         def after_three(factor):
             transformation = it.times(factor)
             state = transformation.init(start)
             for _ in range(3):
-                updates, state = transformation.update(start, state, start)
+                updates, state = transformation.update(start, state, start, **extra)
             return updates
 
         factors = (0.5, 1.0, 0.75)
@@ -171,6 +191,7 @@ def knows_its_rate(it: Subject) -> None:
 
 
 PROMISES = (
+    uses_its_numbers,
     is_one_function,
     traces_once,
     traces_schedules_once,
@@ -180,12 +201,42 @@ PROMISES = (
 )
 
 
-def _counted_step(params: PyTree) -> Callable:
+def _effective(it: Subject) -> set[str]:
+    """Return the numbers that reach an update or the memory in the program of the rule."""
+    start = it.start()
+    extra = extra_for(it.extra, start)
+
+    def two_updates(numbers):
+        transformation = it.make(**numbers)
+        state = transformation.init(start)
+        for _ in range(2):
+            updates, state = transformation.update(start, state, start, **extra)
+        computed = leaves_with_paths({"updates": updates, "state": state})
+        return [leaf for path, leaf in computed if "hyperparams/" not in path]
+
+    numbers = {name: jnp.asarray(it.numbers[name], float) for name in sorted(it.numbers)}
+    try:
+        program = jax.make_jaxpr(two_updates)(numbers)
+    except jax.errors.ConcretizationTypeError:  # what looks at a number is seen by another promise
+        return set(numbers)
+    facts = jaxpr.propagate(
+        program,
+        [frozenset({name}) for name in numbers],
+        lambda equation, place, facts: [frozenset().union(*facts)] * len(equation.outvars),
+        join=frozenset.union,
+        nothing=frozenset(),
+    )
+    return set().union(*facts)
+
+
+def _counted_step(it: Subject) -> Callable:
     """Return a compiled step that takes the transformation and may be traced once."""
 
     def update(function, slope, state, params):
-        function(slope, state, params)  # returns nothing, so that compiling costs nothing
+        # It returns nothing, so that compiling costs nothing.
+        function(slope, state, params, **extra_for(it.extra, params))
 
+    params = it.start()
     compiled = traced_once(update, static_argnums=0)
 
     def step(transformation):

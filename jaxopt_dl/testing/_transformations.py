@@ -1,7 +1,7 @@
 """What every gradient transformation promises."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import chex
 import jax
@@ -9,31 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxopt_dl import optim
 from jaxopt_dl._core.errors import fail
 from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
 
-from ._agree import assert_close, assert_equal
-from ._promise import FLOATING, floating_dtypes, given, hold_all, is_half, precision
-
-
-class Subject(NamedTuple):
-    """A transformation under test, with parameters for it.
-
-    Attributes:
-      tx: the transformation.
-      params: parameters to try it on, None for the usual ones.
-      dtypes: precisions it is meant for.
-    """
-
-    tx: optax.GradientTransformationExtraArgs
-    params: PyTree | None
-    dtypes: tuple[np.dtype, ...]
-
-    def made(self, dtype: Any) -> PyTree:
-        """Return parameters in a dtype."""
-        return as_dtype(self.params, dtype)
+from ._agree import assert_close, assert_equal, assert_pure
+from ._promise import given, hold_all, is_half, precision
+from ._transformation_subject import Extra, Subject, subject_of
+from ._wrappers import works_behind_a_mask, works_in_wrappers
 
 
 def check_transformation(
@@ -41,13 +24,15 @@ def check_transformation(
     *,
     params: PyTree | None = None,
     dtypes: Sequence[Any] = ("float32", "float64"),
+    extra: Extra = None,
     strict: bool = False,
 ) -> None:
     """Check that an optimizer or a block keeps the promises of the library's own.
 
-    It works compiled, in `scan` and under `vmap`; keeps structure, shapes and dtypes; is finite
-    at a gradient of zero; tolerates unknown extra arguments; works inside `optax.chain`,
-    `masked`, `partition` and `MultiSteps`; its state holds strongly typed arrays that share no
+    It remembers nothing outside of its state; works compiled, in `scan` and under `vmap`; keeps
+    structure, shapes and dtypes; is finite at a gradient of zero; tolerates unknown extra
+    arguments; works inside `optax.chain`, `masked`, `partition` and `MultiSteps`, also where a
+    mask hides one of several parameters; its state holds strongly typed arrays that share no
     memory. In half precision its moments are in at least float32. What it *computes* is for a
     test of your own, and whether its numbers are data for `check_numbers_are_data`.
 
@@ -57,6 +42,8 @@ def check_transformation(
         `head/kernel` (2, 3), `head/bias` (3,) and `scale` ().
       dtypes: precisions it is meant for. The rules of this library keep the promises in
         "float16" and "bfloat16" too; many of optax's do not.
+      extra: keyword arguments that every update needs, such as `{"value": 1.0}` for
+        `optax.polyak_sgd`, or a function of the parameters that returns them.
       strict: whether to ask all of it once more under strict dtype promotion and without rank
         promotion. A rule that mixes dtypes as JAX allows is not at fault otherwise.
 
@@ -64,54 +51,57 @@ def check_transformation(
       AssertionError: at the first broken promise, saying which, for which input, what came, and
         what to do.
       TypeError: if `transformation` is not an `optax.GradientTransformation`.
-      ValueError: if a dtype is not floating.
+      ValueError: if a dtype is not floating, or `params` holds no array.
 
     Examples:
       >>> from jaxopt_dl import optim
       >>> check_transformation(optim.adam(0.01), dtypes=("bfloat16", "float32"))
       >>> check_transformation(optax.sgd(0.1))
+      >>> check_transformation(optax.polyak_sgd(), dtypes=("float32",), extra={"value": 1.0})
     """
     who = "check_transformation"
     if not isinstance(transformation, optax.GradientTransformation):
         came = f"got {type(transformation).__name__}"
         advice = "Pass what a rule such as `sgd(0.1)` returns."
+        if hasattr(transformation, "gradient_transformation"):
+            advice = "Pass what its method `.gradient_transformation()` returns."
         fail(who, "it must be given a gradient transformation", came, advice, kind=TypeError)
-    hold_all(who, PROMISES, subject_of(transformation, params, dtypes), strict=strict)
-
-
-def subject_of(
-    transformation: optax.GradientTransformation,
-    params: PyTree | None = None,
-    dtypes: Sequence[Any] = FLOATING,
-) -> Subject:
-    """Return what the promises are about."""
-    checked = floating_dtypes("check_transformation", dtypes)
-    return Subject(optax.with_extra_args_support(transformation), params, checked)
-
-
-def as_dtype(params: PyTree | None, dtype: Any) -> PyTree:
-    """Return parameters in a dtype, the usual ones for None."""
-    if params is not None:
-        return jax.tree.map(lambda leaf: jnp.array(leaf, dtype), params)
-    vector = np.array([0.9, -0.4, 0.3, 1.1, -0.8, 0.2, -1.3, 0.5, 0.7, -0.6])
-    shaped = {
-        "head": {"kernel": vector[3:9].reshape(2, 3), "bias": vector[:3]},
-        "scale": vector[9],
-    }
-    return jax.tree.map(lambda leaf: jnp.array(leaf, dtype), shaped)
+    hold_all(who, PROMISES, subject_of(transformation, params, dtypes, extra), strict=strict)
 
 
 def updates(it: Subject) -> None:
     """`init(params)` and `update(gradients, state, params)` run, and return updates and a state.
 
     Read the error that was raised. If the rule needs parameters of certain names or shapes,
-    pass `params=`.
+    pass `params=`; if it needs extra arguments, pass `extra=`.
     """
     for dtype in it.dtypes:
         with precision(dtype):
             params = it.made(dtype)
-            result = it.tx.update(params, it.tx.init(params), params)
+            result = it.update(params, it.tx.init(params), params)
             assert isinstance(result, tuple) and len(result) == 2, f"got {type(result).__name__}"
+
+
+def repeats_itself(it: Subject) -> None:
+    """The same arguments give the same results, and stay as they were.
+
+    Keep in the state what changes, and return a new one; draw with `jax.random` from a key in it.
+    """
+    params = it.made(jnp.float32)
+    with given("`init`"):
+        assert_pure(it.tx.init, params)
+    with given("`update`"):
+        assert_pure(it.update, params, it.tx.init(params), params)
+
+
+def is_strongly_typed(it: Subject) -> None:
+    """Every leaf of the state is a strongly typed array, so that nothing compiles twice.
+
+    Write `jnp.zeros((), jnp.int32)` rather than 0, `jnp.float32(x)` rather than x.
+    """
+    for path, leaf in leaves_with_paths(it.tx.init(it.made(jnp.float32))):
+        assert isinstance(leaf, jax.Array), f"`{path}` is a {type(leaf).__name__}"
+        assert not _data(leaf).weak_type, f"`{path}` is weakly typed, like a Python number"
 
 
 def takes_unknown_arguments(it: Subject) -> None:
@@ -121,8 +111,8 @@ def takes_unknown_arguments(it: Subject) -> None:
     """
     params = it.made(jnp.float32)
     state = it.tx.init(params)
-    plain = it.tx.update(params, state, params)
-    assert_equal(it.tx.update(params, state, params, unheard_of=jnp.float32(3.0)), plain)
+    plain = it.update(params, state, params)
+    assert_equal(it.update(params, state, params, unheard_of=jnp.float32(3.0)), plain)
 
 
 def compiles(it: Subject) -> None:
@@ -132,9 +122,9 @@ def compiles(it: Subject) -> None:
     """
     with precision(jnp.float64):
         params = it.made(jnp.float64)
-        _, state = it.tx.update(params, it.tx.init(params), params)
-        interpreted = it.tx.update(params, state, params)
-        assert_close(jax.jit(it.tx.update)(params, state, params), interpreted)
+        _, state = it.update(params, it.tx.init(params), params)
+        interpreted = it.update(params, state, params)
+        assert_close(jax.jit(it.update)(params, state, params), interpreted)
 
 
 def scans(it: Subject) -> None:
@@ -144,9 +134,9 @@ def scans(it: Subject) -> None:
     """
     for dtype in it.dtypes:
         with precision(dtype):
-            _check_scan(it.tx, it.made(dtype))
+            _check_scan(it, it.made(dtype))
     with given("float32 parameters in a float64 scope"), jax.enable_x64(True):
-        _check_scan(it.tx, it.made(jnp.float32))
+        _check_scan(it, it.made(jnp.float32))
 
 
 def keeps_mixed_dtypes(it: Subject) -> None:
@@ -158,7 +148,7 @@ def keeps_mixed_dtypes(it: Subject) -> None:
     with precision(wide), given(f"one leaf in {narrow.name}"):
         leaves, structure = jax.tree.flatten(it.made(wide))
         params = structure.unflatten([*leaves[:-1], leaves[-1].astype(narrow)])
-        updates, _ = jax.eval_shape(it.tx.update, params, it.tx.init(params), params)
+        updates, _ = jax.eval_shape(it.update, params, it.tx.init(params), params)
         chex.assert_trees_all_equal_shapes_and_dtypes(updates, params)
 
 
@@ -184,7 +174,7 @@ def is_finite_at_zero(it: Subject) -> None:
             params = it.made(dtype)
             zero, state = jax.tree.map(jnp.zeros_like, params), it.tx.init(params)
             for _ in range(2):
-                updates, state = it.tx.update(zero, state, params)
+                updates, state = it.quick.update(zero, state, params, **it.extra_for(params))
                 chex.assert_tree_all_finite((updates, _bounded(state)))
 
 
@@ -204,16 +194,6 @@ def owns_its_memory(it: Subject) -> None:
                     assert other == path, f"a buffer appears twice: `{other}` and `{path}`"
 
 
-def is_strongly_typed(it: Subject) -> None:
-    """Every leaf of the state is a strongly typed array, so that nothing compiles twice.
-
-    Write `jnp.zeros((), jnp.int32)` rather than 0, `jnp.float32(x)` rather than x.
-    """
-    for path, leaf in leaves_with_paths(it.tx.init(it.made(jnp.float32))):
-        assert isinstance(leaf, jax.Array), f"`{path}` is a {type(leaf).__name__}"
-        assert not _data(leaf).weak_type, f"`{path}` is weakly typed, like a Python number"
-
-
 def runs_side_by_side(it: Subject) -> None:
     """Several runs under vmap equal the runs alone.
 
@@ -226,7 +206,7 @@ def runs_side_by_side(it: Subject) -> None:
         def final(w):
             state = it.tx.init(w)
             for _ in range(3):
-                updates, state = it.tx.update(w, state, w)
+                updates, state = it.update(w, state, w)
                 w = optax.apply_updates(w, updates)
             return w
 
@@ -236,27 +216,10 @@ def runs_side_by_side(it: Subject) -> None:
         assert_close(together, jax.tree.map(lambda *leaves: np.stack(leaves), *alone))
 
 
-def works_in_wrappers(it: Subject) -> None:
-    """Inside the wrappers of optax it does what it does alone.
-
-    Treat parameters as any tree: a wrapper may put empty nodes where leaves are not its own.
-    """
-    params = it.made(jnp.float32)
-    # Some wrappers of optax do not run under strict promotion.
-    with jax.numpy_dtype_promotion("standard"):
-        for name, wrapper in _wrapped(it.tx, params).items():
-            with given(name):
-                alone, inside = it.tx.init(params), wrapper.init(params)
-                # Uncompiled, the conditions in MultiSteps would be compiled at every update.
-                update = jax.jit(wrapper.update) if "MultiSteps" in name else wrapper.update
-                for _ in range(2):
-                    expected, alone = it.tx.update(params, alone, params)
-                    got, inside = update(params, inside, params)
-                    assert_close(got, expected)
-
-
 PROMISES = (
     updates,
+    repeats_itself,
+    is_strongly_typed,
     takes_unknown_arguments,
     compiles,
     scans,
@@ -264,34 +227,20 @@ PROMISES = (
     keeps_wide_memory,
     is_finite_at_zero,
     owns_its_memory,
-    is_strongly_typed,
     runs_side_by_side,
     works_in_wrappers,
+    works_behind_a_mask,
 )
 
 
-def _wrapped(tx: Any, params: PyTree) -> dict[str, Any]:
-    """Return the transformation inside each wrapper, by the name of the wrapper."""
-    labels = jax.tree.map(lambda _: "all", params)
-    return {
-        "optax.chain": optax.chain(optax.identity(), tx),
-        "optim.chain": optim.chain(optax.identity(), tx),
-        "optax.masked": optax.masked(tx, jax.tree.map(lambda _: True, params)),
-        "optax.partition": optax.partition({"all": tx}, labels),
-        "optim.by_path": optim.by_path({"*": tx}),
-        "optim.skip_nonfinite": optim.skip_nonfinite(tx),
-        "optax.MultiSteps": optax.MultiSteps(tx, 1).gradient_transformation(),
-    }
-
-
-def _check_scan(tx: Any, params: PyTree) -> None:
+def _check_scan(it: Subject, params: PyTree) -> None:
     def body(carry, _):
         params, state = carry
-        moves, state = tx.update(params, state, params)
+        moves, state = it.update(params, state, params)
         chex.assert_trees_all_equal_shapes_and_dtypes(moves, params)
         return (optax.apply_updates(params, moves), state), None
 
-    start = (params, tx.init(params))
+    start = (params, it.tx.init(params))
     after = jax.eval_shape(lambda carry: jax.lax.scan(body, carry, length=3)[0], start)
     chex.assert_trees_all_equal_shapes_and_dtypes(after, start)
 

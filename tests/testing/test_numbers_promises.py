@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from jaxopt_dl import optim, testing
-from jaxopt_dl.testing._numbers import PROMISES, Subject
+from jaxopt_dl.testing._numbers import PROMISES, Subject, uses_its_numbers
 from tests.testing.broken import Broken, assert_found, name_of
 
 
@@ -34,6 +34,8 @@ def step(updates, state, params=None, **extra):
 def descent(fault, learning_rate):
     """Plain gradient descent with its rate in the state, and a fault planted by name."""
     name = "pace" if fault == "renamed" else "learning_rate"
+    if fault == "deaf":
+        learning_rate = 0.1
     if fault == "host":
         learning_rate = float(learning_rate)
 
@@ -58,7 +60,29 @@ def broken(promise, fault, says):
     return Broken(promise, Subject(functools.partial(descent, fault), numbers), says)
 
 
+def momentum_without(learning_rate, decay):
+    """Momentum that keeps its second number in the state and never looks at it."""
+    inner = optim.momentum(learning_rate, decay=0.5)
+
+    def init(params):
+        state = inner.init(params)
+        return state._replace(hyperparams={**state.hyperparams, "decay": jnp.asarray(decay, float)})
+
+    def update(updates, state, params=None, **extra):
+        fixed = {**state.hyperparams, "decay": jnp.float32(0.5)}
+        moved, after = inner.update(updates, state._replace(hyperparams=fixed), params)
+        return moved, after._replace(hyperparams=state.hyperparams)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
 BROKEN = [
+    Broken(
+        "uses_its_numbers",
+        Subject(momentum_without, {"learning_rate": 0.1, "decay": 0.9}),
+        "without effect: `decay`\\.",
+    ),
+    broken("uses_its_numbers", "deaf", "without effect: `learning_rate`"),
     broken("is_one_function", "closure", "got two functions"),
     broken("traces_once", "frozen", "Given the rule alone: .*traced a second time"),
     broken("traces_schedules_once", "frozen schedule", "Given the rule alone: .*second time"),
@@ -84,3 +108,11 @@ def test_a_rule_of_the_library_passes():
 def test_what_makes_nothing_known_raises():
     with pytest.raises(TypeError, match="must return a rule or a schedule, got float"):
         testing.check_numbers_are_data(lambda rate: rate, {"rate": 0.1})
+
+
+def test_a_number_that_only_a_value_brings_to_bear_is_tried_with_one():
+    numbers = {"factor": 0.5, "patience": 2.0, "cooldown": 1.0}
+    with pytest.raises(AssertionError, match="without effect: `cooldown`, `factor`, `patience`"):
+        testing.check_numbers_are_data(optim.reduce_on_plateau, numbers)
+    whole = Subject(optim.reduce_on_plateau, numbers, extra={"value": 1.0})
+    uses_its_numbers(whole)

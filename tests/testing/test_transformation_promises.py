@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -19,12 +20,18 @@ from jaxopt_dl.testing._transformations import (
     owns_its_memory,
     subject_of,
 )
+from jaxopt_dl.testing._wrappers import works_in_wrappers
 from tests.testing.broken import Broken, assert_found, doubled_under_vmap, name_of
+
+UNSEEDED = np.random.default_rng()
 
 
 class Memory(NamedTuple):
     count: Any
     mean: Any
+
+
+STARTS = {"weak": 0.0, "whole": 0}
 
 
 def averaging(fault="none"):
@@ -38,11 +45,16 @@ def averaging(fault="none"):
         mean = jax.tree.map(zeros, params)
         if fault == "shared":
             mean = jax.tree.map(lambda w, m: w if w.dtype == m.dtype else m, params, mean)
-        return Memory(0.0 if fault == "weak" else jnp.zeros((), jnp.int32), mean)
+        if fault == "in place":
+            mean = {"": mean, "calls": jnp.zeros(())}
+        return Memory(STARTS.get(fault, jnp.zeros((), jnp.int32)), mean)
 
     def update(updates, state, params=None, **extra):
         if fault == "greedy" and extra:
             raise TypeError(f"unknown: {extra}")
+        if fault == "in place":
+            state.mean["calls"] = state.mean["calls"] + 1
+            return updates, state
         mean = jax.tree.map(lambda m, g: m / 2 + g.astype(m.dtype) / 2, state.mean, updates)
         if fault == "drifts":
             mean = jax.tree.map(lambda m, g: m.astype(g.dtype), mean, updates)
@@ -55,9 +67,44 @@ def averaging(fault="none"):
             m = m / jnp.max(jnp.abs(m))
         if fault == "hidden":
             m = m * next(calls)
+        if fault == "unseeded":
+            m = m + UNSEEDED.normal()
         if fault == "vmap":
             m = doubled_under_vmap(m)
         return m.astype({"widens": m.dtype, "uniform": wide(g)}.get(fault, g.dtype))
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def by_place():
+    """A block that reaches for a parameter by its place in the tree."""
+
+    def update(updates, state, params=None, **extra):
+        size = jnp.max(jnp.abs(updates["head"]["bias"]))
+        return jax.tree.map(lambda g: g / size.astype(g.dtype), updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def by_type():
+    """A block that takes every tuple for a pair, also one of a wrapper."""
+
+    def update(updates, state, params=None, **extra):
+        pairs = jax.tree.map(lambda g: (g, -g), updates)
+        return jax.tree.map(lambda p: p[0], pairs, is_leaf=lambda x: isinstance(x, tuple)), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def only_at_the_top():
+    """A block that misses its own state where a wrapper holds it: it counts `init` instead."""
+    made = itertools.count()
+
+    def init(params):
+        return jnp.full((), next(made) % 2, jnp.float32)
+
+    def update(updates, state, params=None, **extra):
+        return jax.tree.map(lambda g: g * (1 + state.astype(g.dtype)), updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -72,6 +119,12 @@ def needing_gamma():
 
 BROKEN = [
     Broken("updates", needing_gamma(), "Given float16: It raised ValueError: .*at least one"),
+    Broken("repeats_itself", averaging("hidden"), "Given `update`, a second call .* differs by"),
+    Broken("repeats_itself", averaging("unseeded"), "Given `update`, a second call .* differs by"),
+    Broken(
+        "repeats_itself", averaging("in place"), "`update`, the arguments after .*calls` differs"
+    ),
+    Broken("repeats_itself", only_at_the_top(), "Given `init`, a second call .* differs by"),
     Broken("takes_unknown_arguments", averaging("greedy"), "It raised TypeError: unknown"),
     Broken("compiles", averaging("concrete"), "Given float64: It raised ConcretizationTypeError"),
     Broken("scans", averaging("widens"), "Given float16: .*float32 != float16"),
@@ -89,14 +142,32 @@ BROKEN = [
         "Given an interpreted init: a buffer appears twice: `params/head/bias` and `state/mean/",
     ),
     Broken("is_strongly_typed", averaging("weak"), "`count` is a float"),
+    Broken("is_strongly_typed", averaging("whole"), "`count` is a int"),
     Broken("runs_side_by_side", averaging("vmap"), "Given float64: .* differs by up to"),
-    Broken("works_in_wrappers", averaging("hidden"), "Given optax.chain: .* differs by up to"),
+    Broken("works_in_wrappers", only_at_the_top(), "Given optax.chain: .* differs by up to"),
+    Broken("works_behind_a_mask", by_place(), "Given without one leaf: It raised "),
+    Broken("works_behind_a_mask", by_type(), "Given without one leaf, optax.masked with a mask: "),
 ]
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=name_of)
 def test_a_fault_is_found_and_named(case):
     assert_found("check_transformation", PROMISES, case._replace(piece=(subject_of(case.piece),)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "promise"),
+    [
+        *(
+            (name, "The same arguments give the same")
+            for name in ("hidden", "unseeded", "in place")
+        ),
+        *((name, "Every leaf of the state is a strongly typed array") for name in STARTS),
+    ],
+)
+def test_a_fault_that_breaks_several_promises_is_named_by_the_one_that_explains_it(fault, promise):
+    with pytest.raises(AssertionError, match=f"broken promise: {promise}"):
+        testing.check_transformation(averaging(fault))
 
 
 def test_every_promise_can_be_broken():
@@ -148,3 +219,42 @@ def test_what_is_no_transformation_raises():
 
 def test_parameters_can_be_the_users():
     testing.check_transformation(needing_gamma(), params={"gamma": jnp.ones(2), "b": jnp.ones(3)})
+
+
+def test_a_rule_that_needs_a_value_is_given_it():
+    rule = optax.polyak_sgd()
+    testing.check_transformation(rule, dtypes=("float32",), extra={"value": 1.0})
+    with pytest.raises(AssertionError, match="missing 1 required .*'value'.* pass `extra=`"):
+        testing.check_transformation(rule)
+
+
+def test_extra_arguments_may_depend_on_the_parameters():
+    testing.check_transformation(
+        optax.polyak_sgd(), dtypes=("float32",), extra=lambda w: {"value": optax.tree.sum(w) ** 2}
+    )
+
+
+def test_a_rule_whose_update_holds_a_loop_is_compiled_once_for_all_wrappers():
+    traces = []
+
+    def update(updates, state, params=None, **extra):
+        traces.append(None)
+        twice = jax.lax.fori_loop(0, 2, lambda _, g: jax.tree.map(jnp.negative, g), updates)
+        return twice, state
+
+    tx = optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+    subject = subject_of(tx)
+    works_in_wrappers(subject)
+    assert len(traces) <= 3  # to look at it, compiled, and within MultiSteps
+
+
+def test_accumulation_that_is_no_transformation_is_told_how_to_become_one():
+    with pytest.raises(
+        TypeError, match=r"got MultiSteps. Pass what .*\.gradient_transformation\(\)"
+    ):
+        testing.check_transformation(optax.MultiSteps(optax.sgd(0.1), 2))
+
+
+def test_parameters_without_leaves_raise():
+    with pytest.raises(ValueError, match="`params` must hold at least one array, got none"):
+        testing.check_transformation(optax.sgd(0.1), params={})

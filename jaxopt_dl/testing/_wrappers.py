@@ -1,0 +1,88 @@
+"""What every transformation promises about itself inside the wrappers of optax."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxopt_dl import optim
+from jaxopt_dl._core.types import PyTree
+
+from ._agree import assert_close
+from ._promise import given
+from ._transformation_subject import Subject, compiled
+
+
+def works_in_wrappers(it: Subject) -> None:
+    """Inside the wrappers of optax it does what it does alone.
+
+    Treat parameters and states as any trees: look neither for a type nor for a place in them.
+    """
+    params = it.made(jnp.float32)
+    extra = it.extra_for(params)
+    # Some wrappers of optax do not run under strict promotion.
+    with jax.numpy_dtype_promotion("standard"):
+        alone = _two_updates(it.quick, params, extra)
+        for name, wrapper in _wrapped(it.quick, params, extra).items():
+            with given(name):
+                assert_close(_two_updates(wrapper, params, extra), alone)
+
+
+def works_behind_a_mask(it: Subject) -> None:
+    """Where a wrapper hides a parameter, it does to the others what it does without that one.
+
+    Map over leaves with `jax.tree.map`: parameters, gradients and states have an empty node,
+    `optax.MaskedNode()`, in the place of what is hidden.
+    """
+    params = it.made(jnp.float32)
+    leaves, structure = jax.tree.flatten(params)
+    for hidden in range(len(leaves)) if len(leaves) > 1 else ():
+        own = structure.unflatten([None if i == hidden else x for i, x in enumerate(leaves)])
+        try:
+            it.tx.init(own)
+        except ValueError:  # it chooses parameters by path, and this was one that it needs
+            continue
+        with jax.numpy_dtype_promotion("standard"), given("without one leaf"):
+            _check_hidden(it, params, own, hidden)
+        return
+
+
+def _check_hidden(it: Subject, params: PyTree, own: PyTree, hidden: int) -> None:
+    extra = it.extra_for(params)
+    alone = [jax.tree.leaves(moved) for moved in _two_updates(it.quick, own, extra)]
+    leaves, structure = jax.tree.flatten(params)
+    shown = structure.unflatten([i != hidden for i in range(len(leaves))])
+    labels = jax.tree.map(lambda own: "own" if own else "other", shown)
+    parts: dict[Any, Any] = {"own": it.quick, "other": optax.set_to_zero()}
+    wrappers = {
+        "optax.masked": (optax.masked(it.quick, shown), leaves[hidden]),
+        "optax.partition": (optax.partition(parts, labels), jnp.zeros_like(leaves[hidden])),
+    }
+    for name, (wrapper, other) in wrappers.items():
+        with given(f"{name} with a mask"):
+            expected = [structure.unflatten([*m[:hidden], other, *m[hidden:]]) for m in alone]
+            assert_close(_two_updates(wrapper, params, extra), expected)
+
+
+def _two_updates(tx: Any, params: PyTree, extra: dict[str, Any]) -> list[PyTree]:
+    state, found = tx.init(params), []
+    for _ in range(2):
+        updates, state = tx.update(params, state, params, **extra)
+        found.append(updates)
+    return found
+
+
+def _wrapped(tx: Any, params: PyTree, extra: dict[str, Any]) -> dict[str, Any]:
+    """Return the transformation inside each wrapper, by the name of the wrapper."""
+    several = optax.MultiSteps(tx, 1).gradient_transformation()
+    return {
+        "optax.chain": optax.chain(optax.identity(), tx),
+        "optim.chain": optim.chain(optax.identity(), tx),
+        "optax.masked": optax.masked(tx, jax.tree.map(lambda _: True, params)),
+        "optax.partition": optax.partition({"all": tx}, jax.tree.map(lambda _: "all", params)),
+        "optim.by_path": optim.by_path({"*": tx}),
+        "optim.skip_nonfinite": optim.skip_nonfinite(tx),
+        # Uncompiled, its conditions would be compiled at every update.
+        "optax.MultiSteps": compiled(several, extra),
+    }
