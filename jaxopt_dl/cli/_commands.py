@@ -21,7 +21,7 @@ def train(argv: list[str], interrupts: Interrupts) -> int:
     """Train what the file and the flags describe."""
     flags = parse_train(argv)
     if not flags.config.data.source:
-        advice = "For example `jaxopt-dl train --data.source digits`, or a .npz or .csv file."
+        advice = "For example `jaxopt-dl train --data.source digits`, or a file of your own."
         raise Refusal(f"data.source: there must be data to train on, got none. {advice}")
     return _train(flags, interrupts)[1]
 

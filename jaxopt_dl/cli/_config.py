@@ -19,16 +19,21 @@ class Data:
     """Examples, and how they are divided.
 
     Attributes:
-      source: a bundled data set (breast_cancer, diabetes, digits, iris, wine) or a path to a
-        .npz file with arrays x and y, or to a .csv file with a header. Integer or text targets
-        are classes, floating-point targets a regression.
+      source: a bundled data set (breast_cancer, diabetes, digits, iris, wine) or a path: a .npz
+        file with arrays x and y, a .csv file with a header, a folder with x.npy and y.npy, the
+        images of a pair of IDX files, a folder with a folder of pictures for every class.
+        Integer or text targets are classes, floating-point targets a regression.
       target: the target column of a .csv file; empty for the last one.
+      mode: how pictures are read; none for every other source.
+      size: height and width to resize pictures to; empty if they agree.
       fractions: shares of train, dev and, if there is a third, test; they sum to 1.
       normalize: center and scale features (and targets of a regression) by the training set.
     """
 
     source: str = ""
     target: str = ""
+    mode: Literal["none", "grayscale", "rgb"] = "none"
+    size: tuple[Count, ...] = ()
     fractions: tuple[Annotated[float, Range(low=0, high=1, low_open=True)], ...] = (0.6, 0.2, 0.2)
     normalize: bool = True
 

@@ -51,8 +51,14 @@ def prepare(config: Data, key: Key) -> Prepared:
     if len(config.fractions) not in (2, 3):
         rule = "must hold shares of train, dev and perhaps test"
         refuse("data.fractions", rule, list(config.fractions), "Write for example [0.6, 0.2, 0.2].")
+    size = _size_of_pictures(config.size)
     with blame("data.source"):
-        dataset = data.load(config.source, target=config.target or None)
+        dataset = data.load(
+            config.source,
+            target=config.target or None,
+            mode=None if config.mode == "none" else config.mode,
+            size=size,
+        ).in_memory()
     if dataset.class_names is not None and len(dataset.class_names) < 2:
         rule = "must hold at least two classes"
         refuse("data.source", rule, config.source, "Choose another target, or floats to regress.")
@@ -78,6 +84,14 @@ def prepare(config: Data, key: Key) -> Prepared:
         for part, index in rows.items()
     }
     return Prepared(dataset, batches, rows, normalizers)
+
+
+def _size_of_pictures(size: tuple[int, ...]) -> tuple[int, int] | None:
+    if not size:
+        return None
+    if len(size) == 2:
+        return size
+    refuse("data.size", "must be height and width", list(size), "Write for example [28, 28].")
 
 
 def streams(seed: int) -> tuple[Key, Key, Key]:

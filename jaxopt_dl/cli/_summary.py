@@ -8,7 +8,7 @@ import platform
 import jax
 import numpy as np
 
-from jaxopt_dl import __version__, report, train
+from jaxopt_dl import __version__, data, report, train
 from jaxopt_dl._core import trees
 
 from ._scores import confusion, scores, worst
@@ -31,6 +31,7 @@ def summarize(
         *found,
         ("Best epoch", best),
         ("Data", _describe_data(job)),
+        *_copies(job),
         ("Parameters", f"{trees.size(job.params)}"),
         ("Device", _device()),
         ("Compile time", f"{result.compile_seconds:.2f} s"),
@@ -94,6 +95,18 @@ def _describe_data(job: Job) -> str:
     noun = "classes" if prepared.classes is not None else "targets"
     targets = f"{prepared.outputs} {noun}" if prepared.outputs > 1 else "1 target"
     return f"{prepared.dataset.name}: {sizes}; {features} features, {targets}"
+
+
+def _copies(job: Job) -> list[tuple[str, str]]:
+    """Say which parts have examples in common, if there are any: they measure memory."""
+    rows, x = job.prepared.rows, job.prepared.dataset.x
+    common = data.find_duplicates({part: x[index] for part, index in rows.items()})
+    texts = [
+        f"{pair.count} of {len(rows[pair.second])} {pair.second} examples are in {pair.first} too"
+        for pair in common
+        if pair.count
+    ]
+    return [("Copies", "; ".join(texts))] if texts else []
 
 
 def _device() -> str:

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from ._targets import as_float32
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
@@ -29,3 +31,14 @@ class Dataset:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...] | None = None
     image_shape: tuple[int, ...] | None = None
+
+    def in_memory(self) -> "Dataset":
+        """Return the same with `x` as finite float32 in memory, where it was mapped from a file.
+
+        Raises:
+          ValueError: naming rows and columns with NaN, infinity or numbers too large for float32.
+        """
+        if not isinstance(self.x, np.memmap):
+            return self
+        x = np.array(as_float32(self.name, "x", self.x, self.feature_names))
+        return dataclasses.replace(self, x=x)

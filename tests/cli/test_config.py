@@ -30,7 +30,7 @@ def test_a_written_configuration_holds_every_key(tmp_path):
     write_config(tmp_path / "config.toml", OTHER)
     written = tomllib.loads((tmp_path / "config.toml").read_text())
     assert written == {**dataclasses.asdict(OTHER)} | {
-        "data": {**dataclasses.asdict(OTHER.data), "fractions": [0.1, 0.9]},
+        "data": {**dataclasses.asdict(OTHER.data), "fractions": [0.1, 0.9], "size": []},
         "model": {**dataclasses.asdict(OTHER.model), "hidden": []},
     }
 

@@ -6,10 +6,12 @@ import pathlib
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxopt_dl import data, train
 from jaxopt_dl.cli import main
 from jaxopt_dl.cli._config import Config
+from jaxopt_dl.cli._summary import _copies
 from jaxopt_dl.cli._toml import from_mapping, read_config
 from jaxopt_dl.cli._train import make_job, predictions
 
@@ -170,6 +172,44 @@ def test_a_run_that_is_not_finite_keeps_what_it_has_and_fails(train_small):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(saved))
 
 
+def job_of(**values):
+    return make_job(from_mapping({"data": values, "training": {"batch_size": 4}}))
+
+
+def test_examples_that_parts_have_in_common_are_reported():
+    x, y = toy()
+    assert _copies(job_of(source=write_npz(x, y))) == []
+    twice = job_of(source=write_npz([*x, *x], [*y, *y], "twice.npz"))
+    assert "of 16 test examples are in train too" in dict(_copies(twice))["Copies"]
+
+
+def test_a_folder_of_mapped_arrays_is_read_into_memory():
+    x, y = toy()
+    np.save("x.npy", x.astype(np.float64))
+    np.save("y.npy", y)
+    found = job_of(source="./", normalize=False).prepared
+    np.testing.assert_array_equal(found.parts["dev"]["x"], x[found.rows["dev"]])
+    assert found.parts["dev"]["x"].dtype == np.float32
+
+
+def test_a_folder_of_pictures_is_read_as_the_configuration_says():
+    for name, level in (("night", 0), ("day", 255)):
+        (pathlib.Path("sky") / name).mkdir(parents=True)
+        for index in range(10):
+            Image.new("RGB", (3, 3), (level, 0, index)).save(f"sky/{name}/{index}.png")
+    found = job_of(source="sky", mode="grayscale", size=[4, 5]).prepared
+    assert found.parts["test"]["x"].shape == (4, 4, 5) and found.classes == ("day", "night")
+
+
+def test_not_finite_numbers_of_mapped_arrays_are_refused(refused):
+    x, y = toy()
+    x[3, 1] = np.nan
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    line = refused("train", "--data.source", "./")
+    assert "data.source: " in line and "1 of 40 rows (row 3), column 'x[1]'" in line
+
+
 def test_a_refused_run_leaves_no_folder(refused):
     refused("train", "--data.source", "missing.csv")
     assert not pathlib.Path("runs").exists()
@@ -184,6 +224,8 @@ def test_a_refused_run_leaves_no_folder(refused):
         (["--data.source", "missing.npz"], ["data.source", "missing.npz"]),
         (["--data.source", "."], ["data.source"]),
         (["--data.source", "iris", "--data.target", "x"], ["data.source", "`target`"]),
+        (["--data.source", "iris", "--data.mode", "rgb"], ["data.source", "`mode`"]),
+        (["--data.source", "iris", "--data.size", "28"], ["data.size", "height and width", "28"]),
         (["--data.source", "iris", "--data.fractions", "1"], ["data.fractions", "[1.0]"]),
         (["--data.source", "iris", "--data.fractions", "0.5", "0.4"], ["data.fractions", "0.9"]),
         (

@@ -50,6 +50,20 @@ def test_examples_are_not_read(folder, tmp_path):
     assert data.x.shape == (8192, 1024, 1024) and data.x[8191, 1023, 1023] == 0
 
 
+def test_in_memory_they_are_checked_and_become_float32(folder):
+    x = load(folder()).in_memory().x
+    assert type(x) is np.ndarray and x.dtype == np.float32
+    np.testing.assert_array_equal(x, X)
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1e300])
+def test_in_memory_numbers_that_are_not_finite_are_refused(folder, bad):
+    x = np.ones((3, 2))
+    x[2, 1] = bad
+    with pytest.raises(ValueError, match=r"`x` must be finite, .* \(row 2\), column 'x\[1\]'"):
+        load(folder(x)).in_memory()
+
+
 def test_a_map_cannot_be_written_to(folder):
     with pytest.raises(ValueError, match="read-only"):
         load_npy(folder()).x[0] = 1
