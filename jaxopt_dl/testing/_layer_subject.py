@@ -37,10 +37,11 @@ class Subject:
     ):
         """Compile lazily."""
         self.layer, self.shape, self.indices, self.allow = layer, shape, indices, allow
-        self.init = jax.jit(self._init, static_argnames="dtype")
+        self.init = jax.jit(self.init_plainly, static_argnames="dtype")
         self.run = jax.jit(self.apply, static_argnames="training")
 
-    def _init(self, key: Key, *, dtype: Any) -> tuple[PyTree, PyTree]:
+    def init_plainly(self, key: Key, *, dtype: Any) -> tuple[PyTree, PyTree]:
+        """Make parameters and state, not compiled."""
         return self.layer.init(key, jax.ShapeDtypeStruct(self.shape, self.input_dtype(dtype)))
 
     def apply(self, params, state, x, key=None, mask=None, *, training=True):
@@ -69,7 +70,7 @@ class Subject:
 
     def abstract(self, dtype: Any) -> tuple[PyTree, PyTree, Any]:
         """Return the shapes and dtypes of parameters, state and a batch."""
-        init = functools.partial(self._init, dtype=np.dtype(dtype))
+        init = functools.partial(self.init_plainly, dtype=np.dtype(dtype))
         params, state = jax.eval_shape(init, some_key())
         return params, state, jax.ShapeDtypeStruct((BATCH, *self.shape), self.input_dtype(dtype))
 
@@ -88,3 +89,8 @@ class Subject:
 def some_key() -> Key:
     """Return the key of all checks."""
     return jax.random.key(3)
+
+
+def some_keys(count: int) -> Key:
+    """Return several keys, all different from that of all checks."""
+    return jax.random.split(some_key(), count)

@@ -1,5 +1,6 @@
 """What layers promise of results: compiled, side by side, in evaluation, under a mask, by key."""
 
+import functools
 import itertools
 
 import jax
@@ -7,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.trees import leaves_with_paths
+from jaxopt_dl._core.types import PyTree
 
-from ._agree import assert_close, assert_equal, numbers
-from ._layer_subject import Subject, some_key
+from ._agree import assert_close, assert_equal, assert_pure, numbers
+from ._layer_subject import Subject, some_key, some_keys
 from ._promise import given, precision
 
 
@@ -100,16 +102,17 @@ def masks_exactly(it: Subject) -> None:
 
 
 def repeats_itself(it: Subject) -> None:
-    """The same key gives the same parameters and the same result.
+    """The same arguments give the same parameters and results, and stay as they were.
 
-    Draw with `jax.random` and the key given, from nothing else.
+    Draw with `jax.random` and the key given, from nothing else; return a new state.
     """
+    # Not compiled: what was drawn while tracing would be a constant of the program.
     with precision(jnp.float64):
-        dtype = np.dtype(np.float64)
-        made = it.made()
-        # Not compiled: what was drawn while tracing would be a constant of the program.
-        assert_equal(it._init(some_key(), dtype=dtype), it._init(some_key(), dtype=dtype))
-        assert_equal(it.apply(*made, some_key()), it.apply(*made, some_key()))
+        with given("`init`"):
+            init = functools.partial(it.init_plainly, dtype=np.dtype(np.float64))
+            assert_pure(init, some_key())
+        with given("`apply`"):
+            assert_pure(it.apply, *it.made(), some_key())
 
 
 def draws_only_with_a_key(it: Subject) -> None:
@@ -121,11 +124,21 @@ def draws_only_with_a_key(it: Subject) -> None:
         made = it.made()
         first, _ = it.run(*made, some_key())
         # Several keys, since one may draw the same mask by chance.
-        keys = jax.random.split(some_key(), 4)
-        same = all(np.array_equal(first, it.run(*made, key)[0]) for key in keys)
+        same = all(np.array_equal(first, it.run(*made, key)[0]) for key in some_keys(4))
         said = "raises without one" if it.needs_key else "does not ask for one"
         used = "does not depend on it" if same else "depends on it"
         assert it.needs_key != same, f"it {said}, and the result {used}"
+
+
+def draws_its_parameters_from_the_key(it: Subject) -> None:
+    """Parameters that are drawn differ from key to key.
+
+    Draw with the key that `init` was given; fixed numbers belong into `apply`.
+    """
+    one, other = (it.init(key, dtype=np.dtype(np.float32))[0] for key in some_keys(2))
+    pairs = zip(_drawn(one), _drawn(other), strict=False)
+    same = [path for (path, a), (_, b) in pairs if np.array_equal(a, b)]
+    assert not same, f"two keys gave the same numbers in `{'`, `'.join(same)}`"
 
 
 def draws_each_parameter_anew(it: Subject) -> None:
@@ -134,11 +147,29 @@ def draws_each_parameter_anew(it: Subject) -> None:
     Give each a key of its own: `kernel_key, bias_key = jax.random.split(key)`.
     """
     params, _ = it.init(some_key(), dtype=np.dtype(np.float32))
-    drawn = [(path, numbers(leaf).ravel()) for path, leaf in leaves_with_paths(params)]
-    drawn = [(path, leaf) for path, leaf in drawn if len(np.unique(leaf)) > 2]
-    for (one, a), (other, b) in itertools.combinations(drawn, 2):
+    for (one, a), (other, b) in itertools.combinations(_drawn(params), 2):
         twins = a.size == b.size and abs(np.corrcoef(a, b)[0, 1]) > 1 - 1e-6
         assert not twins, f"`{one}` and `{other}` are the same numbers up to scale"
+
+
+def trains_as_it_evaluates(it: Subject) -> None:
+    """What it does in training alone comes from a key, from its state or from other rows.
+
+    Draw the mask of a dropout from the key that came: that of a fixed key is the same at every
+    step.
+    """
+    if it.needs_key:
+        return
+    with precision(jnp.float64):
+        params, state, x = it.made()
+        with given("equal rows"):
+            y, _ = it.run(params, state, jnp.repeat(x[:1], len(x), axis=0), some_key())
+            assert_close(y, jnp.repeat(y[:1], len(x), axis=0))
+        y, _ = it.run(params, state, x, some_key())
+        others = jnp.concatenate([x[:1], it.others(x[1:])])
+        alone = np.array_equal(y[0], it.run(params, state, others, some_key())[0][0])
+        if alone and not jax.tree.leaves(state):
+            assert_close(y, it.run(params, state, x, training=False)[0])
 
 
 def evaluates_without_a_key(it: Subject) -> None:
@@ -146,7 +177,14 @@ def evaluates_without_a_key(it: Subject) -> None:
 
     Draw only where `training` is True.
     """
+    # Not compiled: whether it compiles is another question, asked later.
     with precision(jnp.float64):
         made = it.made()
-        with_key = it.run(*made, some_key(), training=False)
-        assert_equal(it.run(*made, training=False), with_key)
+        with_key = it.apply(*made, some_key(), training=False)
+        assert_equal(it.apply(*made, training=False), with_key)
+
+
+def _drawn(params: PyTree) -> list[tuple[str, np.ndarray]]:
+    """Return path and numbers of the parameters that are more than a constant or a pattern."""
+    flat = [(path, numbers(leaf).ravel()) for path, leaf in leaves_with_paths(params)]
+    return [(path, leaf) for path, leaf in flat if len(np.unique(leaf)) > 2]

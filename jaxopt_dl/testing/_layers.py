@@ -14,6 +14,8 @@ PROMISES = (
     _layer_forms.takes_the_arguments,
     _layer_forms.asks_for_the_mode,
     _layer_forms.has_plain_dicts,
+    _layer_values.repeats_itself,
+    _layer_values.evaluates_without_a_key,
     _layer_forms.predicts_shapes,
     _layer_forms.keeps_dtypes,
     _layer_forms.keeps_wide_state,
@@ -22,10 +24,10 @@ PROMISES = (
     _layer_values.runs_side_by_side,
     _layer_values.evaluates_without_change,
     _layer_forms.keeps_the_form_of_its_state,
-    _layer_values.repeats_itself,
     _layer_values.draws_only_with_a_key,
+    _layer_values.trains_as_it_evaluates,
+    _layer_values.draws_its_parameters_from_the_key,
     _layer_values.draws_each_parameter_anew,
-    _layer_values.evaluates_without_a_key,
     _layer_values.evaluates_rows_alone,
     _layer_values.ignores_padding,
     _layer_values.masks_exactly,
@@ -47,8 +49,8 @@ def check_layer(
     Its gradients are those of finite differences, in training and in evaluation; shapes and
     dtypes are those of tracing; state stays in at least float32, unchanged in evaluation and of
     one form in training; rows are treated alone in evaluation, and padded rows change nothing;
-    the same key gives the same result, and a layer that draws says when a key is missing; it
-    works compiled and under `vmap` over seeds.
+    the same key gives the same result, another key other parameters, and a layer that draws says
+    when a key is missing; it works compiled and under `vmap` over seeds.
 
     Args:
       layer: what `nn.dense(3)` would return.

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxopt_dl._core.errors import check_callable, fail
 
-from ._agree import assert_close
+from ._agree import assert_close, assert_pure
 from ._gradients import assert_right
 from ._promise import floating_dtypes, given, hold_all, is_half, precision, traced_once
 
@@ -85,6 +85,14 @@ def returns_one_value_per_example(it: Subject) -> None:
     chex.assert_shape(it.loss(outputs, targets), (len(it.outputs),))
     with given("a batch of one"):
         chex.assert_shape(it.loss(outputs[:1], targets[:1]), (1,))
+
+
+def repeats_itself(it: Subject) -> None:
+    """The same batch gives the same values.
+
+    Keep nothing outside of the arguments, and draw nothing.
+    """
+    assert_pure(it.loss, *it.inputs())
 
 
 def computes_in_its_dtype(it: Subject) -> None:
@@ -210,6 +218,7 @@ def counts_integers(it: Subject) -> None:
 
 PROMISES = (
     returns_one_value_per_example,
+    repeats_itself,
     computes_in_its_dtype,
     has_the_right_gradient,
     is_finite_far_out,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxopt_dl import optim
 from jaxopt_dl._core.errors import check_callable
 
-from ._agree import assert_close
+from ._agree import assert_close, assert_pure
 from ._promise import given, hold_all
 
 COUNTS = range(15)
@@ -19,9 +19,9 @@ COUNTS = range(15)
 def check_schedule(schedule: Callable, *, strict: bool = False) -> None:
     """Check that a schedule keeps the promises of the library's own.
 
-    It is a function of the count, from 0 at the first update, that returns one finite number of
-    at least 0 for every kind of count, compiled or not and under `vmap`; and an optimizer applies
-    its values. Whether its *numbers* are data is for `check_numbers_are_data`.
+    It is a function of the count alone, from 0 at the first update, that returns one finite number
+    of at least 0 for every kind of count, compiled or not and under `vmap`; and an optimizer
+    applies its values. Whether its *numbers* are data is for `check_numbers_are_data`.
 
     Args:
       schedule: what `schedules.cosine(0.1, steps=100)` would return; a plain function such as
@@ -46,15 +46,27 @@ def check_schedule(schedule: Callable, *, strict: bool = False) -> None:
 def returns_a_scalar(schedule: Callable) -> None:
     """The value is one real number for every kind of count.
 
-    Return a Python number or an array of shape (), computed from one argument, the count.
+    Return a Python number or an array of shape (), computed from one argument, the count; look
+    for a missing `return`.
     """
     for count in (4, np.int64(4), np.int32(4), jnp.int32(4)):
         with given(f"a count of type {type(count).__name__}"):
             value = schedule(count)
+            assert value is not None, "got None"
             assert np.shape(value) == (), f"got shape {np.shape(value)}"
             dtype = jnp.result_type(value)
             assert jnp.issubdtype(dtype, np.number), f"got dtype {dtype}"
             assert not jnp.issubdtype(dtype, np.complexfloating), f"got dtype {dtype}"
+
+
+def repeats_itself(schedule: Callable) -> None:
+    """The same count gives the same value.
+
+    Compute it from the count alone: no counter of its own, and no random numbers of the host.
+    """
+    for count in (0, 4):
+        with given(f"count {count}"):
+            assert_pure(lambda count: jnp.asarray(schedule(count)), jnp.int32(count))
 
 
 def is_finite(schedule: Callable) -> None:
@@ -94,4 +106,4 @@ def is_applied(schedule: Callable) -> None:
             assert_close(updates, expected.astype(np.float32))
 
 
-PROMISES = (returns_a_scalar, is_finite, compiles, is_applied)
+PROMISES = (returns_a_scalar, repeats_itself, is_finite, compiles, is_applied)

@@ -9,6 +9,7 @@ from jaxopt_dl import nn, testing
 from jaxopt_dl.testing._layer_forms import keeps_dtypes, keeps_wide_state, meets_wider_inputs
 from jaxopt_dl.testing._layer_gradients import has_right_gradients
 from jaxopt_dl.testing._layer_subject import Subject
+from jaxopt_dl.testing._layer_values import draws_its_parameters_from_the_key
 from jaxopt_dl.testing._layers import PROMISES
 from tests.testing.broken import (
     Broken,
@@ -93,6 +94,31 @@ def one_key_for_two(key, spec):
     return {**params, "gate": 2 * jax.random.normal(key, params["kernel"].shape, spec.dtype)}, state
 
 
+def init_from_a_fixed_key(key, spec):
+    return plain_init(jax.random.key(0), spec)
+
+
+def dropout_with_a_fixed_mask(y, *, training, **_):
+    kept = jax.random.uniform(jax.random.key(0), y.shape) < 0.8
+    return jnp.where(kept, y / 0.8, 0) if training else y
+
+
+def dropout_of_fixed_features(y, *, training, **_):
+    kept = jax.random.uniform(jax.random.key(1), y.shape[-1:]) < 0.8
+    return jnp.where(kept, y / 0.8, 0) if training else y
+
+
+def needing_a_key_in_evaluation(y, *, key, **_):
+    if key is None:
+        raise ValueError("mine: it needs a `key`")
+    return noise(y, key)
+
+
+def counted_in_place(state, **_):
+    state["steps"] = state["steps"] + 1
+    return state
+
+
 def branching(y, **_):
     return y if float(y.sum()) > 0 else 2 * y
 
@@ -145,7 +171,36 @@ BROKEN = [
         "ignores_padding", layer(centered_in_training), "Given float64, training=True: `0` differs"
     ),
     Broken("masks_exactly", layer(centered_by_all_rows), "the value differs by up to"),
-    Broken("repeats_itself", layer(lambda y, **_: y + UNSEEDED.normal()), "`0` differs by up to"),
+    Broken(
+        "repeats_itself",
+        layer(lambda y, **_: y + UNSEEDED.normal()),
+        "Given float64, `apply`, a second call with the same arguments: `0` differs by up to",
+    ),
+    Broken(
+        "repeats_itself",
+        layer(init=lambda key, spec: ({"kernel": jnp.asarray(UNSEEDED.normal(size=(4, 3)))}, {})),
+        "Given float64, `init`, a second call with the same arguments: `0/kernel` differs by up to",
+    ),
+    Broken(
+        "repeats_itself",
+        layer(init=counting(), after=counted_in_place),
+        "Given float64, `apply`, the arguments after the call: `1/steps` differs by up to 1",
+    ),
+    Broken(
+        "trains_as_it_evaluates",
+        layer(dropout_with_a_fixed_mask),
+        "Given float64, equal rows: the value differs by up to",
+    ),
+    Broken(
+        "trains_as_it_evaluates",
+        layer(dropout_of_fixed_features),
+        "Given float64: the value differs by up to",
+    ),
+    Broken(
+        "draws_its_parameters_from_the_key",
+        layer(init=init_from_a_fixed_key),
+        "two keys gave the same numbers in `kernel`\\.",
+    ),
     Broken(
         "draws_only_with_a_key",
         layer(noise_of_a_constant_key),
@@ -167,6 +222,11 @@ BROKEN = [
         "`gate` and `kernel` are the same numbers up to scale",
     ),
     Broken("evaluates_without_a_key", layer(noise_in_evaluation), "`0` differs by up to"),
+    Broken(
+        "evaluates_without_a_key",
+        layer(needing_a_key_in_evaluation),
+        "It raised ValueError: mine: it needs a `key`",
+    ),
     Broken(
         "has_finite_gradients",
         layer(lambda y, **_: y + jnp.sqrt(0 * y)),
@@ -194,6 +254,28 @@ BROKEN = [
 def test_a_fault_is_found_and_named(case):
     subject = Subject(case.piece, (4,))
     assert_found("check_layer", PROMISES, case._replace(piece=subject))
+
+
+@pytest.mark.parametrize(
+    ("change", "promise"),
+    [
+        (lambda y, **_: y + UNSEEDED.normal(), "The same arguments give the same"),
+        (needing_a_key_in_evaluation, "Evaluation needs no key"),
+    ],
+    ids=["unseeded", "key in evaluation"],
+)
+def test_a_fault_that_breaks_several_promises_is_named_by_the_one_that_explains_it(change, promise):
+    with pytest.raises(AssertionError, match=f"broken promise: {promise}"):
+        testing.check_layer(layer(change), (4,))
+
+
+def test_parameters_that_are_constant_need_no_key():
+    def init(key, spec):
+        pattern = jnp.eye(4, 3, dtype=spec.dtype)
+        return {"kernel": pattern, "bias": jnp.full(3, 0.1, spec.dtype)}, {}
+
+    with jax.numpy_rank_promotion("allow"):
+        draws_its_parameters_from_the_key(Subject(layer(init=init), (4,)))
 
 
 def test_every_promise_can_be_broken():

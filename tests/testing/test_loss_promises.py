@@ -1,5 +1,7 @@
 """For every promise of `check_loss`, a loss that breaks it, and what is said then."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from tests.testing.broken import (
     with_doubled_gradient,
 )
 
+CALLS = itertools.count(1)
 OUTPUTS, TARGETS = np.array([0.3, -1.1, 2.7]), np.array([1.0, 1.0, 0.0])
 
 
@@ -34,6 +37,11 @@ BROKEN = [
         "returns_one_value_per_example",
         lambda z, t: jnp.mean(losses.squared_error(z, t)),
         "shape",
+    ),
+    Broken(
+        "repeats_itself",
+        lambda z, t: losses.squared_error(z, t) * next(CALLS),
+        "Given a second call with the same arguments: the value differs by up to",
     ),
     Broken(
         "computes_in_its_dtype",

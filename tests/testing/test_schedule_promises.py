@@ -27,6 +27,8 @@ def stepwise(count):
 BROKEN = [
     Broken("returns_a_scalar", lambda count: jnp.ones(2), r"Given a count of type int: got shape"),
     Broken("returns_a_scalar", lambda count: "0.1", "It raised TypeError"),
+    Broken("returns_a_scalar", lambda count: None, "Given a count of type int: got None"),
+    Broken("repeats_itself", by_calls(), "Given count 0, a second call .* differs by up to"),
     Broken("is_finite", lambda count: 1.0 - 0.1 * count, "Given count 11: got -0.1"),
     Broken("is_finite", lambda count: 1.0 / count, "Given count 0: got inf"),
     Broken("compiles", stepwise, "It raised TracerBoolConversionError"),
@@ -37,6 +39,11 @@ BROKEN = [
 @pytest.mark.parametrize("case", BROKEN, ids=name_of)
 def test_a_fault_is_found_and_named(case):
     assert_found("check_schedule", PROMISES, case)
+
+
+def test_a_schedule_that_counts_for_itself_is_named_by_the_promise_that_explains_it():
+    with pytest.raises(AssertionError, match="broken promise: The same count gives the same value"):
+        testing.check_schedule(by_calls())
 
 
 def test_every_promise_can_be_broken():
