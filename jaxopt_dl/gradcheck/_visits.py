@@ -2,15 +2,11 @@
 
 import numpy as np
 
-from . import _nonfinite
+from . import _nonfinite, _stuck
 from ._examine import Finding, Witnesses, glance
 from ._points import far_points, further_points
 from ._subject import Subject
-from ._verdict import FAIL, UNRESOLVED
 from ._words import listed
-
-STUCK = 1e-3
-"""Slope, as a share of the gradient, of a loss whose inner solver stands still."""
 
 
 def visit(
@@ -41,7 +37,7 @@ def visit(
         if not _is_defined(subject, witnesses, point, bounded):
             left_out.append(name)
         elif not findings[-1].failed and _worth_a_look(subject, point):
-            findings.append(_look(subject, witnesses, name, point, random))
+            findings.append(_look(subject, witnesses, given, name, point, random))
     if points is None and not findings[-1].failed:
         findings += _far(subject, witnesses, given, random)
     return findings[1:], _omissions(left_out, bounded, chosen=points is None)
@@ -77,7 +73,7 @@ def _far(
             value = witnesses.evaluator.value(point)
             if not (np.isfinite(value) and np.all(np.isfinite(subject.gradient(point)))):
                 break
-            findings.append(_look(subject, witnesses, name, point, random))
+            findings.append(_look(subject, witnesses, given, name, point, random))
             if findings[-1].failed:
                 return findings
     return findings
@@ -100,23 +96,11 @@ def _worth_a_look(subject: Subject, point: np.ndarray) -> bool:
 def _look(
     subject: Subject,
     witnesses: Witnesses,
+    given: Finding,
     name: str,
     point: np.ndarray,
     random: np.random.Generator,
 ) -> Finding:
     finding = glance(subject, witnesses, name, point, random)
-    if subject.paths.loops and finding.unstripped:
-        _forgive_stuck(finding)
+    _stuck.forgive(subject, given, finding)
     return finding if finding.failed else finding.without_numbers()
-
-
-def _forgive_stuck(finding: Finding) -> None:
-    """Drop accusations where the loss does not move at all.
-
-    A solver that cannot reach its solution, because that lies outside its bracket, stands still
-    at the border, of which a right rule knows nothing.
-    """
-    known = finding.known
-    with np.errstate(all="ignore"):
-        flat = np.abs(known.slope) <= STUCK * np.abs(known.gradient)
-    finding.status[flat & (finding.status == FAIL)] = UNRESOLVED

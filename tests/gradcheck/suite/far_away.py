@@ -210,3 +210,24 @@ def root_backward_capped(saved, g):
 def root_rule_wrong_above_six():
     wrong = with_rule(root, root_forward, root_backward_capped)
     return {"function": lambda p: wrong(p["a"]) ** 3, "params": {"a": np.array(2.5)}}
+
+
+def root_in_twenty_steps(a):
+    return jax.lax.fori_loop(0, 20, lambda _, x: 0.5 * (x + a / x), 1.0 + a)
+
+
+def root_in_twenty_steps_forward(a):
+    x = root_in_twenty_steps(a)
+    return x, (x, a)
+
+
+@bug(
+    {"a"},
+    rule(root_in_twenty_steps, root_in_twenty_steps_forward, root_backward_capped),
+    elsewhere=lambda: {"a": np.array([7.5, 0.3])},
+    components={"a": {0}},
+)
+def root_rule_of_a_counted_loop_wrong_above_six():
+    wrong = with_rule(root_in_twenty_steps, root_in_twenty_steps_forward, root_backward_capped)
+    loss = lambda p: jnp.sum(wrong(p["a"]) ** 3)
+    return {"function": loss, "params": {"a": np.array([2.5, 0.3])}}

@@ -161,3 +161,38 @@ def rule_of_a_bracket_that_larger_parameters_leave():
     )
     loss = lambda p: p["w"] * solution(p["a"]) ** 2
     return {"function": loss, "params": {"a": np.float64(4.0), "w": np.float64(0.6)}}
+
+
+def counted_bisection(a):
+    """The same for every entry, by a fixed number of halvings."""
+
+    def halve(_, s):
+        middle = (s[0] + s[1]) / 2
+        above = middle**3 + middle > a
+        return jnp.where(above, s[0], middle), jnp.where(above, middle, s[1])
+
+    low, high = jax.lax.fori_loop(0, 60, halve, (0 * a, 0 * a + 2.0))
+    return (low + high) / 2
+
+
+def cubic_backward(x, g):
+    return (g / (3 * x**2 + 1),)
+
+
+@correct()
+def rule_of_brackets_that_some_entries_leave():
+    """The loss moves with those as well, by another way."""
+    solution = with_rule(counted_bisection, lambda a: (counted_bisection(a),) * 2, cubic_backward)
+    loss = lambda p: jnp.sum(solution(p["a"]) ** 2 + 0.1 * p["a"] ** 2)
+    return {"function": loss, "params": {"a": np.array([1.0, 4.0])}}
+
+
+def eight_newton_steps(a):
+    step = lambda _, x: x - (x**3 + x - a) / (3 * x**2 + 1)
+    return jax.lax.fori_loop(0, 8, step, 1.0 + 0 * a)
+
+
+@correct()
+def rule_of_newton_steps_that_do_not_suffice_for_larger_parameters():
+    solution = with_rule(eight_newton_steps, lambda a: (eight_newton_steps(a),) * 2, cubic_backward)
+    return {"function": lambda p: solution(p["a"]) ** 2, "params": {"a": np.array(20.0)}}
