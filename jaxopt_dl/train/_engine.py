@@ -15,7 +15,7 @@ from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
 from jaxopt_dl._core.trees import all_finite
-from jaxopt_dl._core.types import Array, Batch, Objective
+from jaxopt_dl._core.types import Array, Batch, Key, Objective
 
 from ._evaluate import add_to_sums, evaluate_all, means, take
 from ._state import RunState
@@ -37,10 +37,19 @@ class Plan(NamedTuple):
     maximize: bool
     batch_size: int
     drop_last: bool
+    order: str
 
     def steps_per_epoch(self, rows: int) -> int:
         """Return the number of updates in one pass over `rows` examples."""
         return data_tools.num_batches(rows, self.batch_size, drop_last=self.drop_last)
+
+    def batches(self, key: Key, rows: int) -> data_tools.Batches:
+        """Return the batches of one epoch; a last one that is dropped may be among them."""
+        if self.order == "iid":
+            return data_tools.iid_batches(key, rows, self.batch_size)
+        if self.order == "given":
+            return data_tools.ordered_batches(rows, self.batch_size)
+        return data_tools.epoch_batches(key, rows, self.batch_size, drop_last=self.drop_last)
 
 
 class Report(NamedTuple):
@@ -97,9 +106,7 @@ def _run_steps(
     steps = plan.steps_per_epoch(rows)
     epoch = run.train.step // steps
     stop_at = jnp.minimum(stop_at, (epoch + 1) * steps)
-    indices, masks = data_tools.epoch_batches(
-        keys.at(run.order, epoch), rows, plan.batch_size, drop_last=plan.drop_last
-    )
+    indices, masks = plan.batches(keys.at(run.order, epoch), rows)
 
     def one(carry: tuple) -> tuple:
         run, _ = carry

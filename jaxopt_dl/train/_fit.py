@@ -33,6 +33,7 @@ def fit(
     dev: Batch | None = None,
     stopping: EarlyStopping | None = None,
     remainder: Literal["mask", "drop"] | None = None,
+    order: Literal["shuffle", "iid", "given"] = "shuffle",
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
@@ -64,6 +65,9 @@ def fit(
       remainder: what happens to the rows that do not fill a batch: `"mask"` pads the last batch
         (rows of padding have weight 0), `"drop"` leaves them out of this epoch. None masks for
         `supervised` objectives and drops for others, which may not know masks.
+      order: `"shuffle"` takes every row once per epoch, in a new order each time; `"iid"` draws
+        the rows of every batch independently and with replacement, as theory has it; `"given"`
+        takes them as they come, the same in every epoch, which is for experiments on order.
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
         by whether standard output is a terminal, None is silent; or an object with the methods
         of `Progress`.
@@ -99,6 +103,7 @@ def fit(
     check_integer("fit", "batch_size", batch_size, low=1)
     check_callable("fit", "should_stop", should_stop)
     check_choice("fit", "remainder", remainder, ["mask", "drop", None])
+    check_choice("fit", "order", order, ["shuffle", "iid", "given"])
     arrays = as_arrays("fit", "data", data)
     dev_arrays = None if dev is None else as_arrays("fit", "dev", dev)
     _check_batch_size(batch_size, arrays)
@@ -126,6 +131,7 @@ def fit(
         stopping.maximize,
         batch_size,
         drop_last,
+        order,
     )
     return drive(plan, run, arrays, dev_arrays, total_steps, display, should_stop)
 

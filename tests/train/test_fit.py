@@ -370,3 +370,43 @@ def test_an_optimizer_that_wants_the_loss_gets_it():
         tx = optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau(factor=0.5, patience=1))
         result = run(*classifier(), tx, epochs=3)
     assert result.outcome is train.Outcome.COMPLETED
+
+
+def trace_of(order, rows, **options):
+    """Fit `w <- w / 2 + x` to one row after the other; `w` remembers their order."""
+
+    def objective(params, state, batch, *, key, training):
+        del key, training
+        value = jnp.sum(jnp.square(params) / 4 - params * batch["x"][0])
+        return value, train.Aux(state, {}, jnp.ones(()))
+
+    data = {"x": np.eye(rows, dtype=np.float32)}
+    defaults = dict(epochs=1, batch_size=1, order=order, progress=None)
+    start = jnp.zeros(rows)
+    key = jax.random.key(3)
+    return train.fit(
+        objective, start, {}, optim.sgd(1.0), data, key=key, **defaults | options
+    ).last[0]
+
+
+def test_the_given_order_is_kept_in_every_epoch():
+    expected = [0.5**2 + 0.5**5, 0.5 + 0.5**4, 1 + 0.5**3]
+    np.testing.assert_allclose(trace_of("given", 3, epochs=2), expected)
+
+
+def test_gd_19_by_default_each_row_comes_once_in_another_order():
+    w = trace_of("shuffle", 12)
+    np.testing.assert_allclose(np.sort(w), 0.5 ** np.arange(11, -1, -1.0))
+    assert (np.diff(w) < 0).any()
+
+
+def test_gd_19_independent_draws_leave_rows_out_and_repeat_others():
+    w = trace_of("iid", 12)
+    # All draws together weigh what those of a shuffled epoch weigh.
+    np.testing.assert_allclose(w.sum(), 2 - 0.5**11)
+    assert 4 < (w > 0).sum() < 12
+
+
+def test_an_unknown_order_is_refused():
+    with pytest.raises(ValueError, match="`order` must be one of 'shuffle', 'iid', 'given'"):
+        run(*classifier(), order="sorted")
