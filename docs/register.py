@@ -26,7 +26,7 @@ no test function carries the id of the row, or when its numbers are not in those
 | status | means |
 |---|---|
 | done | the names can be imported, and tests that carry the id check the oracle |
-| shown | an experiment has measured it, linked where its answer is |
+| shown | an experiment has measured it, or a page has the picture; linked |
 | planned | an experiment will measure it |
 | computed | a page tells it and computes it; its code runs in the tests |
 | doc | a page tells it, linked where it is written |
@@ -110,7 +110,8 @@ def status(row: Row, tests: dict[str, list[Test]]) -> str:
     ahead = [name for name in row.experiments if name not in there]
     parts = [f"shown {', '.join(there)}"] if there else []
     parts += [f"planned {', '.join(ahead)}"] if ahead else []
-    parts += ["computed" if is_computed(row) else "doc"] if row.doc else []
+    if row.doc:
+        parts.append("shown" if is_drawn(row) else "computed" if is_computed(row) else "doc")
     return ", ".join(parts) or "open"
 
 
@@ -118,6 +119,11 @@ def title(experiment: str) -> str:
     """Return what an experiment is called, or "" if it has no results yet."""
     path = RESULTS / f"{experiment}.json"
     return json.loads(path.read_text(encoding="utf-8"))["title"] if path.exists() else ""
+
+
+def is_drawn(row: Row) -> bool:
+    """Return whether its page has a picture named after the row."""
+    return f"/{row.id}.svg)" in (ROOT / "docs" / row.page.partition("#")[0]).read_text("utf-8")
 
 
 def is_computed(row: Row) -> bool:

@@ -17,6 +17,7 @@ import jax
 import pytest
 
 import jaxopt_dl
+from docs.figures import pictures
 from jaxopt_dl.cli import _demo, _flags, _toml, main
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -183,6 +184,15 @@ def test_the_reference_lists_every_public_name_once(package):
     public = importlib.import_module(f"jaxopt_dl.{package}").__all__
     assert sorted(listed) == sorted(public)
     assert f"\n{package}\n" in (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", pictures.PICTURES)
+def test_a_picture_can_be_drawn_and_is_on_a_page(name):
+    figure = pictures.PICTURES[name]()
+    assert all(axes.lines or axes.patches or axes.collections for axes in figure.axes)
+    assert (DOCS / "figures" / f"{name}.svg").exists()
+    shown = [page for page in PAGES if f"/{name}.svg)" in page.read_text(encoding="utf-8")]
+    assert len(shown) == 1
 
 
 def test_the_picture_of_the_architecture_is_that_of_the_floor_table():
