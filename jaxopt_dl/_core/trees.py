@@ -31,20 +31,30 @@ def map_with_paths(function: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
     )
 
 
-def is_kernel(path: str) -> bool:
+def is_kernel(path: str, ndim: int = 1) -> bool:
     """Return whether a parameter is a weight by its path, and not a bias or a scale.
 
-    It is one if the last name ends in `kernel`: `kernel`, `recurrent_kernel`. Weight decay and
-    penalties choose these by default.
+    It is one if its name ends in `kernel`: `kernel`, `recurrent_kernel`, in Flax NNX
+    `kernel/value`. Equinox calls both kernels and the scales of norms `weight`: with two axes or
+    more it is a kernel. Weight decay and penalties choose kernels by default.
 
     Args:
       path: names from the top to the leaf, joined by slashes, such as `"00_dense/kernel"`.
+      ndim: how many axes the parameter has, where that is known.
 
     Examples:
       >>> is_kernel("00_dense/kernel"), is_kernel("00_rnn/recurrent_kernel"), is_kernel("bias")
       (True, True, False)
+      >>> is_kernel("layers/0/weight", ndim=2), is_kernel("norm/weight", ndim=1)
+      (True, False)
     """
-    return path.rpartition("/")[2].endswith("kernel")
+    name = path.removesuffix("/value").rpartition("/")[2]
+    return name.endswith("kernel") or (name.partition("_")[0] == "weight" and ndim >= 2)
+
+
+def is_selected(select: Callable[[str], bool] | None, path: str, leaf: Array) -> bool:
+    """Return whether a parameter is chosen by its path, or for None whether it is a kernel."""
+    return is_kernel(path, np.ndim(leaf)) if select is None else bool(select(path))
 
 
 def size(tree: PyTree) -> int:

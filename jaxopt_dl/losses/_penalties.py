@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from jaxopt_dl._core.errors import check_callable, check_floating, check_integer, fail
 from jaxopt_dl._core.numerics import common_dtype, read_number, shrink
-from jaxopt_dl._core.trees import is_kernel, leaves_with_paths, widen
+from jaxopt_dl._core.trees import is_selected, leaves_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 
@@ -15,7 +15,7 @@ def l1_penalty(
     lambd: Number,
     *,
     examples: int = 1,
-    select: Callable[[str], bool] = is_kernel,
+    select: Callable[[str], bool] | None = None,
 ) -> Array:
     """Return `lambd / examples * sum(|w|)`, which draws weights toward exactly 0.
 
@@ -26,7 +26,8 @@ def l1_penalty(
       lambd: strength, finite, at least 0.
       examples: size of the training set (not of the batch), at least 1, so that a strength means
         the same for every batch size.
-      select: which leaves count, by path such as `"00_dense/kernel"`.
+      select: which leaves count, by path such as `"00_dense/kernel"`; by default the kernels,
+        see `optim.is_kernel`.
 
     Returns:
       A scalar, accumulated in at least float32.
@@ -51,7 +52,7 @@ def l2_penalty(
     lambd: Number,
     *,
     examples: int = 1,
-    select: Callable[[str], bool] = is_kernel,
+    select: Callable[[str], bool] | None = None,
 ) -> Array:
     """Return `lambd / (2 * examples) * sum(w**2)`, which keeps weights small.
 
@@ -63,7 +64,8 @@ def l2_penalty(
       lambd: strength, finite, at least 0.
       examples: size of the training set (not of the batch), at least 1, so that a strength means
         the same for every batch size.
-      select: which leaves count, by path such as `"00_dense/kernel"`.
+      select: which leaves count, by path such as `"00_dense/kernel"`; by default the kernels,
+        see `optim.is_kernel`.
 
     Returns:
       A scalar, accumulated in at least float32.
@@ -88,7 +90,7 @@ def elastic_net_penalty(
     *,
     l1_share: Number,
     examples: int = 1,
-    select: Callable[[str], bool] = is_kernel,
+    select: Callable[[str], bool] | None = None,
 ) -> Array:
     """Return a mixture of the L1 and the L2 penalty: zeros where they cost little, else shrinkage.
 
@@ -99,7 +101,8 @@ def elastic_net_penalty(
       lambd: strength, finite, at least 0.
       l1_share: share of L1, in [0, 1].
       examples: size of the training set (not of the batch), at least 1.
-      select: which leaves count, by path such as `"00_dense/kernel"`.
+      select: which leaves count, by path such as `"00_dense/kernel"`; by default the kernels,
+        see `optim.is_kernel`.
 
     Returns:
       A scalar, accumulated in at least float32.
@@ -164,15 +167,16 @@ def _total(
     who: str,
     params: PyTree,
     measure: Callable[[Array], Array],
-    select: Callable[[str], bool],
+    select: Callable[[str], bool] | None,
 ) -> Array:
     """Return the sum of `measure` over the entries of all selected leaves."""
-    check_callable(who, "select", select)
+    if select is not None:
+        check_callable(who, "select", select)
     leaves = leaves_with_paths(params)
-    chosen = [(path, leaf) for path, leaf in leaves if select(path)]
+    chosen = [(path, leaf) for path, leaf in leaves if is_selected(select, path, leaf)]
     if not chosen:
         shown = ", ".join(path for path, _ in leaves[:5]) or "no leaves at all"
-        rule = "`select` must choose at least one leaf (by default those named `kernel`)"
+        rule = "`select` must choose at least one leaf (by default the kernels)"
         advice = "Pass `select=lambda path: ...`, True for the paths to penalize."
         fail(who, rule, f"got none of: {shown}", advice)
     for path, leaf in chosen:

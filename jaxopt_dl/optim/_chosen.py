@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jaxopt_dl._core.errors import check_callable, fail
-from jaxopt_dl._core.trees import leaves_with_paths, map_with_paths, path_string
+from jaxopt_dl._core.trees import is_selected, map_with_paths, path_string
 from jaxopt_dl._core.types import PyTree
 
 
@@ -24,20 +24,25 @@ class Mark:
     chosen: bool
 
 
-def choosing(who: str, name: str, function: Callable[[str], bool]) -> Callable[[PyTree], PyTree]:
-    """Return what makes the choice at `init`: parameters -> a `Mark` for each.
+def choosing(
+    who: str, name: str, function: Callable[[str], bool] | None
+) -> Callable[[PyTree], PyTree]:
+    """Return what makes the choice at `init`: parameters -> a `Mark` for each; None for kernels.
 
     It raises a `ValueError` where there are parameters and none of them is chosen.
     """
-    check_callable(who, name, function)
+    if function is not None:
+        check_callable(who, name, function)
 
     def choose(params: PyTree) -> PyTree:
-        paths = [path for path, _ in leaves_with_paths(params)]
-        if paths and not any(function(path) for path in paths):
+        marks = map_with_paths(lambda path, x: Mark(is_selected(function, path, x)), params)
+        found = marks_in(marks)
+        if found and not any(found.values()):
             rule = f"`{name}` must choose at least one parameter"
+            rule += " (by default the kernels)" if function is None else ""
             advice = f"Pass `{name}=`, a function of these paths."
-            fail(who, rule, f"got none of: {', '.join(paths[:8])}", advice)
-        return map_with_paths(lambda path, leaf: Mark(bool(function(path))), params)
+            fail(who, rule, f"got none of: {', '.join([*found][:8])}", advice)
+        return marks
 
     return choose
 

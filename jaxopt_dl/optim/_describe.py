@@ -33,7 +33,7 @@ class LeafDescription(NamedTuple):
       shape: of the parameter.
       rules: the rules of this library that see it, in the order of the chain.
       learning_rate: of the next update; None where it is unknown, as for foreign rules.
-      weight_decay: of the next update; None where none applies.
+      weight_decay: of the next update, the sum where several apply; None where none does.
       frozen: whether `freeze` holds it.
 
     Examples:
@@ -170,8 +170,8 @@ def _describe_leaf(path: str, shape: tuple[int, ...], over: list[Scope]) -> Leaf
         path,
         shape,
         tuple(_name(scope.state) for scope in over),
-        _number(numbered, "learning_rate"),
-        _number(decays, "weight_decay"),
+        _the_one(_numbers(numbered, "learning_rate")),
+        _sum(_numbers(decays, "weight_decay")),
         frozen,
     )
 
@@ -181,13 +181,23 @@ def _name(rule: Any) -> str:
     return "_".join(words).lower()
 
 
-def _number(over: list[Scope], name: str) -> float | None:
-    """Return a number of the rules over one parameter, None where not exactly one is known."""
+def _numbers(over: list[Scope], name: str) -> list[float | None]:
+    """Return a number of every rule over one parameter that has it, None where it is unknown."""
     held = [scope for scope in over if name in scope.state.hyperparams]
-    if len(held) != 1 or not held[0].known:
-        return None
-    state = held[0].state
+    return [_value(scope.state, name) if scope.known else None for scope in held]
+
+
+def _value(state: Any, name: str) -> float:
     return _shortest(value_at(name, state.hyperparams[name], state.count))
+
+
+def _the_one(found: list[float | None]) -> float | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _sum(found: list[float | None]) -> float | None:
+    known = [number for number in found if number is not None]
+    return sum(known) if known and len(known) == len(found) else None
 
 
 def _schedules(rules: list[Any]) -> tuple[ScheduleDescription, ...]:

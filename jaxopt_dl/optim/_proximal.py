@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import optax
 
 from jaxopt_dl._core.numerics import shrink
-from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
+from jaxopt_dl._core.trees import map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._check import check_params_given
@@ -31,7 +31,7 @@ class ProximalL1State(NamedTuple):
 
 
 def proximal_l1(
-    learning_rate: Number, *, lambd: Number, thresholded: Callable[[str], bool] = is_kernel
+    learning_rate: Number, *, lambd: Number, thresholded: Callable[[str], bool] | None = None
 ) -> optax.GradientTransformationExtraArgs:
     """Step against the gradient of the loss, then shrink by soft thresholding.
 
@@ -48,8 +48,8 @@ def proximal_l1(
       learning_rate: step size, at least 0, or a schedule.
       lambd: strength of the penalty, at least 0, or a schedule; `lambd / examples` of
         `l1_penalty`.
-      thresholded: `path -> bool` chooses the parameters that are penalized; by default those
-        whose path ends in `kernel`. The others take plain gradient steps.
+      thresholded: `path -> bool` chooses the parameters that are penalized; by default the
+        kernels, see `is_kernel`. The others take plain gradient steps.
 
     Returns:
       A transformation whose state is a `ProximalL1State`; its update needs `params`. In a chain

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import optax
 
-from jaxopt_dl._core.trees import is_kernel, map_with_paths, widen
+from jaxopt_dl._core.trees import map_with_paths, widen
 from jaxopt_dl._core.types import Array, Number, PyTree
 
 from ._adam import scale_by_adam
@@ -33,7 +33,7 @@ class WeightDecayState(NamedTuple):
 
 
 def add_decayed_weights(
-    weight_decay: Number, *, decayed: Callable[[str], bool] = is_kernel
+    weight_decay: Number, *, decayed: Callable[[str], bool] | None = None
 ) -> optax.GradientTransformationExtraArgs:
     """Add a share of the parameters to the direction, so that each step also shrinks them.
 
@@ -44,8 +44,8 @@ def add_decayed_weights(
 
     Args:
       weight_decay: share added, at least 0, or a schedule.
-      decayed: `path -> bool` chooses the parameters that decay; by default those whose path
-        ends in `kernel`, so biases and scales do not.
+      decayed: `path -> bool` chooses the parameters that decay; by default the kernels, see
+        `is_kernel`, and neither biases nor scales.
 
     Returns:
       A transformation whose state is a `WeightDecayState`; its update needs `params`.
@@ -74,7 +74,7 @@ def adamw(
     b2: Number = 0.999,
     eps: Number = 1e-8,
     weight_decay: Number = 1e-4,
-    decayed: Callable[[str], bool] = is_kernel,
+    decayed: Callable[[str], bool] | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam with decoupled weight decay: `scale_by_adam`, `add_decayed_weights`, `sgd` in a chain.
 
@@ -86,7 +86,8 @@ def adamw(
       b2: share of the old mean square kept, in [0, 1), or a schedule.
       eps: added to the root, positive, in units of the gradient, or a schedule.
       weight_decay: share of the parameters, at least 0, or a schedule.
-      decayed: `path -> bool` chooses the parameters that decay; by default the kernels.
+      decayed: `path -> bool` chooses the parameters that decay; by default the kernels, see
+        `is_kernel`.
 
     Returns:
       A chain whose state is the tuple of the three members' states; its update needs `params`.
@@ -115,7 +116,7 @@ def adamw(
     )
 
 
-def _add_decayed_weights(who: str, weight_decay: Number, decayed: Callable[[str], bool]):
+def _add_decayed_weights(who: str, weight_decay: Number, decayed: Callable | None):
     start = choosing(who, "decayed", decayed)
     return rule(who, WeightDecayState, _step, {"weight_decay": weight_decay}, start=start)
 

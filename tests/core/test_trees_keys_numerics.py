@@ -105,6 +105,23 @@ def test_gd_12_means_weighted_by_batch_size_give_the_mean_of_all():
     assert float(jnp.mean(means)) == pytest.approx(5.1667, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("path", "ndim", "expected"),
+    [
+        ("first/kernel/value", 2, True),
+        ("attention/value/kernel/value", 3, True),
+        ("attention/value/bias/value", 2, False),
+        ("layers/0/weight", 2, True),
+        ("conv/weight", 4, True),
+        ("cell/weight_hh", 2, True),
+        ("norm/weight", 1, False),
+        ("conv/bias", 3, False),
+    ],
+)
+def test_the_kernels_of_nnx_and_equinox_are_known_by_their_paths_and_axes(path, ndim, expected):
+    assert trees.is_kernel(path, ndim) == expected
+
+
 def test_recurrent_kernels_are_weights_too():
     paths = ["00_rnn/kernel", "00_rnn/recurrent_kernel", "00_rnn/bias", "01_batch_norm/scale"]
     assert [trees.is_kernel(path) for path in paths] == [True, True, False, False]

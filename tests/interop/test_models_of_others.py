@@ -117,6 +117,50 @@ def test_fit_trains_the_models_of_others(name, standard_promotion):
     assert jax.tree.structure(result.last[0]) == jax.tree.structure(params)
 
 
+def kernels_and_others(params):
+    """The leaves with two axes, and the rest: the models here have no other kernels."""
+    leaves = jax.tree.leaves(params)
+    return [x for x in leaves if x.ndim == 2], [x for x in leaves if x.ndim == 1]
+
+
+@every_model
+def test_the_kernels_of_others_decay_and_their_biases_do_not(name, standard_promotion):
+    params = jax.tree.map(jnp.ones_like, MODELS[name]()[0])
+    rule, zero = optim.adamw(0.5, weight_decay=0.2), jax.tree.map(jnp.zeros_like, params)
+    updates, _ = rule.update(zero, rule.init(params), params)
+    decayed, kept = kernels_and_others(updates)
+    assert len(decayed) == len(kept) == 2
+    for leaf in decayed:
+        np.testing.assert_allclose(leaf, -0.1, rtol=1e-6)
+    assert not any(np.any(leaf) for leaf in kept)
+
+
+@every_model
+def test_a_penalty_counts_the_kernels_of_others_and_not_their_biases(name):
+    params, _ = MODELS[name]()
+    shifted = jax.tree.map(lambda leaf: leaf + 1, params)
+    squares = sum(float(jnp.sum(jnp.square(leaf))) for leaf in kernels_and_others(shifted)[0])
+    assert float(losses.l2_penalty(shifted, 2.0)) == pytest.approx(squares, rel=1e-5)
+
+
+def test_the_scale_of_an_equinox_norm_does_not_decay():
+    params = {"norm": eqx.nn.LayerNorm(3), "out": eqx.nn.Linear(3, 2, key=jax.random.key(0))}
+    params = jax.tree.map(jnp.ones_like, eqx.filter(params, eqx.is_inexact_array))
+    rule = optim.add_decayed_weights(0.5)
+    updates, _ = rule.update(jax.tree.map(jnp.zeros_like, params), rule.init(params), params)
+    assert not np.any(updates["norm"].weight)
+    assert np.all(updates["out"].weight == 0.5)
+
+
+def test_a_decay_in_an_nnx_optimizer_moves_kernels_alone(standard_promotion):
+    model = nnx.Linear(4, 3, rngs=nnx.Rngs(0), bias_init=nnx.initializers.ones)
+    before = np.asarray(model.kernel[...])
+    optimizer = nnx.Optimizer(model, optim.adamw(0.5, weight_decay=0.2), wrt=nnx.Param)
+    optimizer.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param)))
+    np.testing.assert_allclose(model.kernel[...], 0.9 * before, rtol=1e-6)
+    np.testing.assert_array_equal(nnx.state(model)["bias"][...], np.ones(3))
+
+
 def test_an_nnx_optimizer_takes_our_rules(standard_promotion):
     model = nnx.Linear(4, 3, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optim.adam(0.03), wrt=nnx.Param)

@@ -124,7 +124,9 @@ def test_only_kernels_decay():
 
 def test_decay_that_would_choose_nothing_raises_and_lists_the_paths():
     params = {"weight": jnp.ones(2)}
-    with pytest.raises(ValueError, match="at least one parameter, got none of: weight"):
+    with pytest.raises(
+        ValueError, match="at least one parameter .by default the kernels., got none of: weight"
+    ):
         optim.adamw().init(params)
 
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -144,3 +145,19 @@ def test_a_state_of_several_runs_raises():
 def test_no_parameters_raise():
     with pytest.raises(ValueError, match="`params` must hold at least one number"):
         optim.describe(optim.sgd(0.1), {})
+
+
+def test_two_decays_of_one_parameter_are_added_up():
+    rule = optim.chain(
+        optim.add_decayed_weights(0.01),
+        optim.add_decayed_weights(0.1, decayed=lambda path: True),
+        optim.sgd(0.5),
+    )
+    params = {"bias": jnp.ones(3), "kernel": jnp.ones((2, 3))}
+    described = optim.describe(rule, params)
+    assert [leaf.weight_decay for leaf in described.leaves] == [0.1, pytest.approx(0.11)]
+    rows = [line for line in str(described).splitlines() if line.startswith(("bias", "kernel"))]
+    assert [row.split()[-1] for row in rows] == ["0.1", "0.11"]
+    zero = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = rule.update(zero, rule.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], -0.5 * 0.11, rtol=1e-6)
