@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxopt_dl import train
+from jaxopt_dl import losses, nn, train
 from tests.train.problems import blobs, classifier
 
 
@@ -38,15 +38,29 @@ def test_metrics_are_exact_for_every_batch_size(batch_size):
     assert measured["accuracy"] == pytest.approx(expected["accuracy"], rel=1e-6)
 
 
+LINEAR = train.supervised(
+    nn.dense(3), losses.softmax_cross_entropy, metrics={"accuracy": losses.accuracy}
+)
+"""Small, so that a program for every size is cheap."""
+
+
 @settings(max_examples=15, deadline=None)
 @given(rows=st.integers(1, 12), batch_size=st.integers(1, 14), seed=st.integers(0, 99))
 def test_weighted_metrics_are_exact_at_any_size(rows, batch_size, seed):
-    objective, params, state = classifier()
-    data = blobs(rows, seed=seed)
-    weight = np.random.default_rng(seed).uniform(0.1, 3.0, rows).astype(np.float32)
-    data["weight"] = weight
-    measured = train.evaluate(objective, params, state, data, batch_size=batch_size)
-    assert measured["loss"] == pytest.approx(numpy_metrics(params, state, data)["loss"], rel=1e-4)
+    random = np.random.default_rng(seed)
+    data = blobs(rows, seed=seed) | {"weight": random.uniform(0, 3, rows).astype(np.float32)}
+    data["weight"][1::3] = 0
+    kernel, bias = random.normal(size=(data["x"].shape[1], 3)), random.normal(size=3)
+    params = {"kernel": jnp.asarray(kernel, jnp.float32), "bias": jnp.asarray(bias, jnp.float32)}
+    measured = train.evaluate(LINEAR, params, {}, data, batch_size=batch_size)
+    logits = data["x"].astype(np.float64) @ kernel + bias
+    of_label = logits[np.arange(rows), data["y"]]
+    each = {
+        "loss": np.log(np.exp(logits).sum(axis=1)) - of_label,
+        "accuracy": of_label == logits.max(axis=1),
+    }
+    expected = {name: np.average(v, weights=data["weight"]) for name, v in each.items()}
+    assert measured == pytest.approx(expected, rel=1e-5, abs=1e-5)
 
 
 def test_evaluation_leaves_the_model_state_out():
