@@ -9,6 +9,7 @@ References:
   Parker, Monte Carlo Arithmetic: exploiting randomness in floating-point arithmetic (1997).
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -29,6 +30,10 @@ EXACT = frozenset(
 """Operations that return one of their operands, or nothing that rounding could touch."""
 SUMS = frozenset("dot_general reduce_sum cumsum conv_general_dilated scatter-add".split())
 """Operations whose rounding is that of their terms, which may cancel."""
+LONG = 150
+"""Operations."""
+NESTED = frozenset(("scan", "cond"))
+"""Operations whose programs are shaken as well."""
 SAMPLES = 6
 LARGER = 64.0
 """Factor on rounding errors, so that shaking is finer than what it moves."""
@@ -46,25 +51,37 @@ class Shaken:
           function: of a `(size,)` float64 vector; returns one float64 array.
           roundoff: unit roundoff of the narrowest type the function computes in.
         """
+        self._function = function
         self._factor = float(np.clip(ROUGHEST / roundoff, 1.0, LARGER))
-
-        @jax.jit
-        def run(flat: Array, salt: Array) -> Array:
-            numbers = itertools.count()
-
-            def step(equation: Equation, values: list) -> Sequence[Array]:
-                return _rounded(equation, values, salt + next(numbers), self._factor)
-
-            return jaxpr.evaluate_each(jax.make_jaxpr(function)(flat), [flat], step)[0]
-
-        self._run = run
+        self._run: Callable | None = None
 
     def spread(self, flat: np.ndarray) -> np.ndarray:
         """Return the root mean square of the rounding errors of the output at `flat`."""
+        self._run = self._run or _shaken(self._function, self._factor, flat)
         salts = np.uint64(1_000_003) * np.arange(1, SAMPLES + 1, dtype=np.uint64)
         found = np.stack([np.asarray(self._run(flat, salt)) for salt in salts])
         with np.errstate(all="ignore"):
             return np.std(found, axis=0, ddof=1) / self._factor
+
+
+def _shaken(function: Callable[[Array], Array], factor: float, flat: np.ndarray) -> Callable:
+    """Return a function of the vector and a salt.
+
+    A long program runs one operation at a time, because all of them together take long to
+    compile; unless one would have to be compiled again in every run.
+    """
+    program = jax.make_jaxpr(lambda flat: function(flat))(flat)
+
+    def run(flat: Array, salt: Array) -> Array:
+        numbers = itertools.count()
+
+        def step(equation: Equation, values: list) -> Sequence[Array]:
+            return _rounded(equation, values, salt + next(numbers), factor)
+
+        return jaxpr.evaluate_each(program, [flat], step)[0]
+
+    names = [site.equation.primitive.name for site in jaxpr.walk(program)]
+    return jax.jit(run) if len(names) <= LONG or NESTED.intersection(names) else run
 
 
 def _rounded(equation: Equation, values: list, salt: Array, factor: float) -> Sequence[Array]:
@@ -78,9 +95,9 @@ def _rounded(equation: Equation, values: list, salt: Array, factor: float) -> Se
     return [_shake(output, salt, factor) for output in outputs]
 
 
+@functools.partial(jax.jit, static_argnums=2)
 def _shake(value: Array, salt: Array, factor: float) -> Array:
     """Move every number by a random share of its rounding error, fixed by its bits and salt."""
-    value = jnp.asarray(value)
     if not jnp.issubdtype(value.dtype, np.floating):
         return value
     bits = jax.lax.bitcast_convert_type(value.astype(np.float64), np.uint64)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_dl.gradcheck import check_gradients
+from jaxopt_dl.gradcheck import _shaken, check_gradients
 from jaxopt_dl.gradcheck._shaken import Shaken
 
 UNIT = 2.0**-53
@@ -102,3 +102,15 @@ def test_float64_data_beside_a_float32_carry_is_read_as_jax_reads_it_outside():
     with jax.enable_x64(False):
         kernel = jnp.ones((3, 3))
         assert check_gradients(loss, kernel).verdict == "pass"
+
+
+def test_a_long_program_is_shaken_as_a_short_one_is(monkeypatch):
+    """It runs one operation at a time, which changes numbers and not their size."""
+
+    def loss(x):
+        return jnp.sum(jnp.exp(jnp.sin(x)) * x) / jnp.sum(x)
+
+    at_once = spread(loss, [0.3, 1.7, -0.4])
+    monkeypatch.setattr(_shaken, "LONG", 0)
+    one_by_one = spread(loss, [0.3, 1.7, -0.4])
+    assert 0.2 * at_once < one_by_one < 5 * at_once
