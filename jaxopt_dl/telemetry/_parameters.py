@@ -96,7 +96,7 @@ def unit_symmetry(params: PyTree) -> dict[str, UnitSymmetry]:
     for layer, leaves in by_layer("unit_symmetry", "params", params).items():
         kernels = [leaf for leaf in leaves.values() if np.ndim(leaf) >= 2]
         if len(kernels) == 1:
-            found[layer] = _symmetry(np.asarray(widen(kernels[0])), leaves.get("bias"))
+            found[layer] = symmetry(np.asarray(widen(kernels[0])), leaves.get("bias"))
     return found
 
 
@@ -124,7 +124,8 @@ def sparsity(tree: PyTree) -> Array:
     return jnp.sum(jnp.stack(zeros)).astype(float) / entries
 
 
-def _symmetry(kernel: np.ndarray, bias: Array | None) -> UnitSymmetry:
+def symmetry(kernel: np.ndarray, bias: Array | None) -> UnitSymmetry:
+    """Compare the columns of a matrix, the bias with them."""
     columns = kernel.reshape(-1, kernel.shape[-1])
     rank = int(np.linalg.matrix_rank(columns))
     if bias is not None and np.shape(bias) == columns.shape[1:]:

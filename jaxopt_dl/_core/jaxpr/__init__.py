@@ -24,6 +24,8 @@ from ._evaluate import Replacement, bind, evaluate, evaluate_each, evaluate_with
 from ._places import Place, caller_file, is_library, user_place
 from ._propagate import propagate
 from ._rules import definition, has_given_derivative, name_of
+from ._tapped import evaluate_with_taps
+from ._taps import Tap, Taps, find_taps
 from ._walk import Site, first_difference, scoped_equations, walk
 
 __all__ = [
@@ -36,6 +38,8 @@ __all__ = [
     "Program",
     "Replacement",
     "Site",
+    "Tap",
+    "Taps",
     "bind",
     "body_of",
     "caller_file",
@@ -43,6 +47,8 @@ __all__ = [
     "evaluate",
     "evaluate_each",
     "evaluate_with_marks",
+    "evaluate_with_taps",
+    "find_taps",
     "first_difference",
     "has_given_derivative",
     "inner_programs",

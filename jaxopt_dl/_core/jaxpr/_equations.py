@@ -15,6 +15,19 @@ def is_literal(atom: Any) -> bool:
     return hasattr(atom, "val")
 
 
+def named_values(program: Program, values: Sequence[Any]) -> dict[Any, Any]:
+    """Return variable -> value for the constants and the inputs of a program."""
+    inner = getattr(program, "jaxpr", program)
+    known = dict(zip(inner.constvars, getattr(program, "consts", ()), strict=True))
+    known.update(zip(inner.invars, values, strict=True))
+    return known
+
+
+def look_up(known: dict[Any, Any], atoms: Sequence[Any]) -> list[Any]:
+    """Return the values of variables and literals."""
+    return [atom.val if is_literal(atom) else known[atom] for atom in atoms]
+
+
 def inner_programs(equation: Equation) -> list[Program]:
     """Return the programs an equation calls, such as the branches of a `cond`."""
     found = []

@@ -6,7 +6,16 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from ._equations import CALLS, RULES, Equation, Program, inner_programs, is_literal, scan_counts
+from ._equations import (
+    CALLS,
+    RULES,
+    Equation,
+    Program,
+    inner_programs,
+    look_up,
+    named_values,
+    scan_counts,
+)
 
 Replacement: TypeAlias = Callable[[Equation, list], Sequence[Any]]
 """`(equation, input values) -> output values`."""
@@ -80,18 +89,13 @@ class _Run:
 
     def run(self, program: Program, values: Sequence[Any]) -> tuple[list[Any], dict[int, Any]]:
         inner = getattr(program, "jaxpr", program)
-        known = dict(zip(inner.constvars, getattr(program, "consts", ()), strict=True))
-        known.update(zip(inner.invars, values, strict=True))
+        known = named_values(program, values)
         marks: dict[int, Any] = {}
-
-        def read(atom: Any) -> Any:
-            return atom.val if is_literal(atom) else known[atom]
-
         for equation in inner.eqns:
-            outputs, found = self._step(equation, [read(atom) for atom in equation.invars])
+            outputs, found = self._step(equation, look_up(known, equation.invars))
             known.update(zip(equation.outvars, outputs, strict=True))
             marks = _either(marks, found)
-        return [read(atom) for atom in inner.outvars], marks
+        return look_up(known, inner.outvars), marks
 
     def _step(self, equation: Equation, values: list) -> tuple[Sequence[Any], dict[int, Any]]:
         if id(equation) in self._replace:
@@ -119,17 +123,9 @@ class _Run:
         return self._enters[id(equation)]
 
     def _scan(self, equation: Equation, values: list) -> tuple[Sequence[Any], dict[int, Any]]:
-        consts, carry = scan_counts(equation)
         body = equation.params["jaxpr"]
-
-        def step(carried: list, scanned: list) -> tuple[list, tuple[list, dict]]:
-            outputs, marks = self.run(body, [*values[:consts], *carried, *scanned])
-            return outputs[:carry], (outputs[carry:], marks)
-
-        options = {name: equation.params[name] for name in ("length", "reverse", "unroll")}
-        start = [_strong(value) for value in values[consts : consts + carry]]
-        last, (stacked, marks) = jax.lax.scan(step, start, values[consts + carry :], **options)
-        return [*last, *stacked], {name: jnp.any(answers) for name, answers in marks.items()}
+        outputs, marks = scan_with(equation, values, lambda given, _: self.run(body, given))
+        return outputs, {name: jnp.any(answers) for name, answers in marks.items()}
 
     def _cond(self, equation: Equation, values: list) -> tuple[Sequence[Any], dict[int, Any]]:
         branches = equation.params["branches"]
@@ -147,6 +143,37 @@ class _Run:
 
     def _marks_of(self, branch: Program, values: Sequence[Any]) -> dict[int, Any]:
         return jax.eval_shape(lambda *operands: self.run(branch, operands)[1], *values)
+
+
+def scan_with(
+    equation: Equation,
+    values: Sequence[Any],
+    body: Callable[[list, Any], tuple[list, Any]],
+    extra: Any = None,
+) -> tuple[list[Any], Any]:
+    """Run a `scan` with another body.
+
+    Args:
+      equation: the `scan`.
+      values: its inputs.
+      body: `(inputs of a step, its slice of extra) -> (outputs of the step, what to keep)`.
+      extra: a pytree whose leaves lead with the length of the scan.
+
+    Returns:
+      The outputs of the `scan`, and what was kept, stacked.
+    """
+    consts, carry = scan_counts(equation)
+
+    def step(carried: list, scanned: tuple[list, Any]) -> tuple[list, tuple[list, Any]]:
+        own, more = scanned
+        outputs, kept = body([*values[:consts], *carried, *own], more)
+        return outputs[:carry], (outputs[carry:], kept)
+
+    options = {name: equation.params[name] for name in ("length", "reverse", "unroll")}
+    start = [_strong(value) for value in values[consts : consts + carry]]
+    scanned = list(values[consts + carry :]), extra
+    last, (stacked, kept) = jax.lax.scan(step, start, scanned, **options)
+    return [*last, *stacked], kept
 
 
 def _either(marks: dict[int, Any], found: dict[int, Any]) -> dict[int, Any]:

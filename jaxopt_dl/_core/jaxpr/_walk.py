@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_dl._core.errors import is_traced
+
 from ._equations import CALLS, RULES, Equation, Program, body_of, inner_programs, is_literal
 from ._places import Place, user_place
 
@@ -81,8 +83,11 @@ def _differs(mine: Any, theirs: Any, unequal: set[Any]) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
+    """Whether two constants are equal; of traced ones only the shape is known."""
     if jnp.shape(a) != jnp.shape(b):
         return False
+    if is_traced(a) or is_traced(b):
+        return True
     if hasattr(a, "dtype") and jnp.issubdtype(a.dtype, jax.dtypes.extended):
         a, b = jax.random.key_data(a), jax.random.key_data(b)
     return bool(np.array_equal(np.asarray(a), np.asarray(b)))
