@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxopt_dl._core.errors import fail, is_traced
 
+from ._blocks import row_blocks
+
 _SHOWN = 5
 
 
@@ -40,13 +42,13 @@ column 1. Drop or fill these rows.
     x = as_numbers(who, name, x)
     if not jnp.issubdtype(x.dtype, np.inexact):
         return
-    bad = ~np.isfinite(np.atleast_1d(x))
-    if not bad.any():
+    x = np.atleast_1d(x)
+    rows, places = _not_finite(x)
+    if not len(rows):
         return
-    rows = np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1))
-    came = f"got NaN or infinity in {len(rows)} of {len(bad)} rows ({_some('row', rows)})"
-    if bad.ndim > 1:
-        came += f", {_some('column', _column_names(np.asarray(bad.any(axis=0)), columns))}"
+    came = f"got NaN or infinity in {len(rows)} of {len(x)} rows ({_some('row', rows)})"
+    if places.ndim:
+        came += f", {_some('column', _column_names(places, columns))}"
     fail(who, f"`{name}` must be finite", came, "Drop or fill these rows.")
 
 
@@ -63,6 +65,18 @@ def as_numbers(who: str, name: str, x: Any) -> np.ndarray:
         advice = "Convert it to an array of floats."
         fail(who, f"`{name}` must hold real numbers", came, advice, kind=TypeError)
     return array
+
+
+def _not_finite(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that are not all finite, and where in a row any of them is not."""
+    rows, places, start = [np.empty(0, np.int64)], np.zeros(x.shape[1:], bool), 0
+    for block in row_blocks(x):
+        bad = ~np.isfinite(block)
+        if bad.any():
+            rows.append(start + np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1)))
+            places |= bad.any(axis=0)
+        start += len(block)
+    return np.concatenate(rows), places
 
 
 def _column_names(bad: np.ndarray, names: Sequence[str] | None) -> list[str]:

@@ -10,9 +10,8 @@ from jax.typing import ArrayLike
 
 from jaxopt_dl._core.errors import fail
 
+from ._blocks import row_blocks
 from ._check import as_numbers
-
-_BLOCK_BYTES = 2**24
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -116,14 +115,11 @@ def _check_comparable(who: str, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _hashes(rows: np.ndarray) -> list[bytes]:
-    """Hash row by row, in blocks, so that a memory-mapped array is never in memory as a whole."""
-    length = max(1, int(np.prod(rows.shape[1:], dtype=np.int64)) * rows.dtype.itemsize)
-    block = max(1, _BLOCK_BYTES // length)
-    found = []
-    for start in range(0, len(rows), block):
-        canonical = _canonical(rows[start : start + block])
-        found += [hashlib.blake2b(row, digest_size=16).digest() for row in canonical]
-    return found
+    return [
+        hashlib.blake2b(row, digest_size=16).digest()
+        for block in row_blocks(rows)
+        for row in _canonical(block)
+    ]
 
 
 def _canonical(rows: np.ndarray) -> np.ndarray:

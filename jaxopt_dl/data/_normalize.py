@@ -1,5 +1,6 @@
 """Centering and scaling of features, with statistics taken from the training set alone."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jaxopt_dl._core.errors import check_floating, check_same_shape, fail
 from jaxopt_dl._core.numerics import common_dtype
 from jaxopt_dl._core.types import Array
 
+from ._blocks import row_blocks
 from ._check import as_numbers, check_finite
 
 _RESOLUTION = 8
@@ -43,7 +45,8 @@ def fit_normalizer(x: ArrayLike, *, axis: int | tuple[int, ...] = 0) -> Normaliz
         mean = sum(x) / n        scale = sqrt(sum((x - mean)^2) / n)
 
     Args:
-      x: `(n, *features)` numbers, also integers or booleans, finite.
+      x: `(n, *features)` numbers, also integers or booleans, finite; memory-mapped, it is read
+        in pieces.
       axis: the leading axes to average over. 0 gives statistics per feature (for images
         `(n, h, w, c)`: per pixel and channel), `(0, 1, 2)` gives them per channel.
 
@@ -67,11 +70,7 @@ def fit_normalizer(x: ArrayLike, *, axis: int | tuple[int, ...] = 0) -> Normaliz
         fail("fit_normalizer", "`x` must hold examples", f"got shape {x.shape}", "Pass (n, ...).")
     check_finite("fit_normalizer", "x", x)
     with np.errstate(over="ignore", invalid="ignore"):
-        wide = x.astype(np.float64)
-        constant = wide.max(axis=axes) == wide.min(axis=axes)
-        # The sum of equal numbers is rounded, so the mean of a constant feature is taken as is.
-        mean = np.where(constant, wide.min(axis=axes), wide.mean(axis=axes))
-        scale = np.where(constant, 1.0, wide.std(axis=axes, ddof=0))
+        mean, scale, constant = _statistics(x, axes)
         precise = np.float64 if x.dtype == np.float64 else np.float32
         dtype = jax.dtypes.canonicalize_dtype(precise)
         _check_representable(mean, scale, constant, dtype)
@@ -126,6 +125,22 @@ def denormalize(normalizer: Normalizer, x: ArrayLike) -> Array:
     x = jnp.asarray(x)
     mean, scale, wide = _aligned("denormalize", normalizer, x)
     return (wide * scale + mean).astype(x.dtype)
+
+
+def _statistics(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, scale and which features are constant, in float64, in two passes."""
+    count = math.prod(x.shape[: len(axes)])
+    low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
+    for block in row_blocks(x):
+        wide = block.astype(np.float64)
+        low, high = np.minimum(low, wide.min(axis=axes)), np.maximum(high, wide.max(axis=axes))
+        total = total + wide.sum(axis=axes)
+    constant = np.asarray(low == high)
+    # The sum of equal numbers is rounded, so the mean of a constant feature is taken as is.
+    mean = np.where(constant, low, total / count)
+    for block in row_blocks(x):
+        squares = squares + np.square(block.astype(np.float64) - mean).sum(axis=axes)
+    return mean, np.where(constant, 1.0, np.sqrt(squares / count)), constant
 
 
 def _as_floating(who: str, x: ArrayLike, normalizer: Normalizer) -> Array:

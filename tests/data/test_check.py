@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_dl.data import check_finite
+from jaxopt_dl.data import _blocks, check_finite
 
 
 def with_nan(shape, *positions):
@@ -32,6 +32,18 @@ def test_rows_are_counted_once_and_only_the_first_are_listed():
     x = with_nan((20, 3), *[(row, column) for row in range(8) for column in (0, 2)])
     with pytest.raises(ValueError, match=r"8 of 20 rows \(rows 0; 1; 2; 3; 4 and 3 more\)"):
         check_finite("fit", "x", x)
+
+
+def test_looking_piece_by_piece_finds_the_same(monkeypatch):
+    monkeypatch.setattr(_blocks, "_BYTES", 3 * 8)
+    x = with_nan((20, 2), (4, 0), (19, 1))
+    with pytest.raises(ValueError, match=r"2 of 20 rows \(rows 4; 19\), columns 0; 1\."):
+        check_finite("fit", "x", x)
+
+
+def test_a_single_number_is_looked_at():
+    with pytest.raises(ValueError, match=r"in 1 of 1 rows \(row 0\)\."):
+        check_finite("fit", "x", float("nan"))
 
 
 def test_columns_are_named_where_names_are_known():

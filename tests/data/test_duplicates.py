@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxopt_dl.data import _duplicates, find_duplicates, group_duplicates
+from jaxopt_dl.data import _blocks, find_duplicates, group_duplicates
 
 NAN = float("nan")
 
@@ -69,7 +69,7 @@ def test_half_precision_is_compared():
 
 
 def test_arrays_that_are_not_contiguous_and_blocks_of_few_rows_change_nothing(monkeypatch):
-    monkeypatch.setattr(_duplicates, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(_blocks, "_BYTES", 100)
     a = np.random.default_rng(0).normal(size=(6, 50)).T
     assert pairs(a, a[::-7]) == [[i, j] for j, i in enumerate(range(49, -1, -7))]
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn import datasets
 
 from jaxopt_dl import curvature
-from jaxopt_dl.data import Normalizer, denormalize, fit_normalizer, normalize
+from jaxopt_dl.data import Normalizer, _blocks, denormalize, fit_normalizer, normalize
 
 X = np.array([[1.0, 0.1], [2.0, 0.2], [3.0, 0.3], [4.0, 0.4]])
 
@@ -88,6 +88,15 @@ def test_sums_do_not_lose_digits_in_float32():
     x = (1e4 + np.random.default_rng(0).normal(size=(50_000, 1))).astype(np.float32)
     exact = x.astype(np.float64)
     np.testing.assert_allclose(fit_normalizer(x).scale, exact.std(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, (0, 1), (0, 1, 2)])
+def test_pieces_give_the_statistics_of_the_whole(axis, monkeypatch, x64):
+    monkeypatch.setattr(_blocks, "_BYTES", 7 * 24 * 8)
+    x = 5 + np.random.default_rng(0).normal(size=(40, 4, 3, 2))
+    normalizer = fit_normalizer(x, axis=axis)
+    np.testing.assert_allclose(normalizer.mean, x.mean(axis=axis), rtol=1e-14)
+    np.testing.assert_allclose(normalizer.scale, x.std(axis=axis), rtol=1e-13)
 
 
 def test_unsigned_bytes_neither_wrap_nor_stay_bytes():
