@@ -10,6 +10,7 @@ from jaxopt_dl._core.types import Number, PyTree
 from ._activations import ActivationStats
 from ._gradients import Health, gradient_norms, health
 from ._learning import LrVerdict, lr_verdict
+from ._site_stats import SiteStats
 
 WHO = "debug_report"
 FAR = 2
@@ -74,7 +75,7 @@ def debug_report(
     loss: Number,
     gradients: PyTree,
     *,
-    activations: Mapping[str, ActivationStats] | None = None,
+    activations: Mapping[str, ActivationStats | SiteStats] | None = None,
     curve: Any = None,
     classes: int | None = None,
 ) -> DebugReport:
@@ -88,7 +89,8 @@ def debug_report(
     Args:
       loss: the cross-entropy (in nats) or another loss over a batch, a scalar.
       gradients: its gradients, any pytree of floating-point arrays.
-      activations: what `activation_stats` says of the same batch, if it is known.
+      activations: what `activation_stats` or, for a model without named layers, `site_stats` says
+        of the same batch, if it is known.
       curve: `(n,)` losses of at least 5 updates or epochs as for `lr_verdict`, if it has trained.
       classes: number of balanced classes, at least 2, if the loss is that of a fresh classifier.
 

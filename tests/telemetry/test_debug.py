@@ -60,6 +60,12 @@ def test_dbg_01_dead_units_are_found_and_named(network):
     assert report.health["00_dense"] == "vanishing"
 
 
+def test_dbg_01_statistics_of_sites_serve_as_well():
+    sites = {"relu": jnp.array([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 2.0]])}
+    report = debug_report(1.0, jnp.ones(1), activations=telemetry.site_stats(sites, {"relu": 0}))
+    assert report.dead_units == {"relu": 0.75}
+
+
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
