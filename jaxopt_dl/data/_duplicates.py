@@ -56,7 +56,7 @@ def find_duplicates(parts: Mapping[str, ArrayLike]) -> tuple[Duplicates, ...]:
 
     Raises:
       TypeError: if an array does not hold numbers, or their dtypes differ.
-      ValueError: if fewer than two parts come, an array has no axes, or rows differ in shape.
+      ValueError: if fewer than two parts come, rows hold nothing, or differ in shape.
 
     Examples:
       >>> found = find_duplicates({"train": [1.0, 2.0], "dev": [3.0, 4.0], "test": [-0.0, 1.0]})
@@ -84,7 +84,7 @@ def group_duplicates(x: ArrayLike) -> np.ndarray:
 
     Raises:
       TypeError: if `x` does not hold numbers.
-      ValueError: if `x` has no axes.
+      ValueError: if `x` has no rows, or they hold nothing.
 
     Examples:
       >>> group_duplicates([[1, 2], [3, 4], [1, 2]]).tolist()
@@ -97,8 +97,9 @@ def group_duplicates(x: ArrayLike) -> np.ndarray:
 
 def _rows(who: str, name: str, values: ArrayLike) -> np.ndarray:
     array = as_numbers(who, name, values)
-    if array.ndim == 0:
-        fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
+    if array.ndim == 0 or 0 in array.shape[1:]:
+        came = f"got shape {array.shape}"
+        fail(who, f"`{name}` must have rows of numbers", came, "Pass (n, features).")
     return array
 
 

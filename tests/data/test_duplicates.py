@@ -90,6 +90,10 @@ def test_rows_of_another_shape_are_refused():
         pairs(np.ones((3, 2)), np.ones((3, 1, 2)))
 
 
+def test_a_part_without_rows_has_nothing_in_common():
+    assert pairs(np.ones((0, 2)), np.ones((3, 2))) == []
+
+
 def test_other_dtypes_are_refused():
     with pytest.raises(TypeError, match="one dtype, got float64 in 'a' and float32 in 'b'"):
         pairs(np.ones((3, 2)), np.ones((3, 2), np.float32))
@@ -100,7 +104,9 @@ def test_one_part_alone_is_refused():
         find_duplicates({"train": np.ones((3, 2))})
 
 
-@pytest.mark.parametrize(("x", "kind"), [(1.0, ValueError), ([["a"]], TypeError)])
+@pytest.mark.parametrize(
+    ("x", "kind"), [(1.0, ValueError), (np.ones((3, 0)), ValueError), ([["a"]], TypeError)]
+)
 def test_what_has_no_rows_of_numbers_is_refused(x, kind):
     with pytest.raises(kind, match="group_duplicates: `x` must"):
         group_duplicates(x)
