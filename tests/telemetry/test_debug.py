@@ -120,18 +120,14 @@ def test_a_report_cannot_be_written_in_a_program():
         jax.jit(lambda loss: debug_report(loss, jnp.ones(1)).loss)(1.0)
 
 
-@pytest.fixture
-def history(network, key):
+def test_dbg_02_a_run_has_curves_of_loss_and_error_on_both_sets(network, key):
+    """DBG-02: as long as there are epochs; train and dev, loss and error."""
     net, params, state, x, y = network
     metrics = {"error_rate": losses.error_rate}
     objective = train.supervised(net, losses.softmax_cross_entropy, metrics=metrics)
     data, dev = {"x": x, "y": y}, {"x": x[::3], "y": y[::3]}
-    rates = {"key": key, "epochs": 3, "batch_size": 50, "dev": dev, "progress": None}
-    return train.fit(objective, params, state, optim.sgd(0.1), data, **rates).history
-
-
-def test_dbg_02_a_run_has_curves_of_loss_and_error_on_both_sets(history):
-    """DBG-02: as long as there are epochs; train and dev, loss and error."""
+    options = {"key": key, "epochs": 3, "batch_size": 50, "dev": dev, "progress": None}
+    history = train.fit(objective, params, state, optim.sgd(0.1), data, **options).history
     assert isinstance(history, train.History)
     curve = learning_curve(history)
     np.testing.assert_array_equal(curve.epochs, [1, 2, 3])
@@ -141,11 +137,13 @@ def test_dbg_02_a_run_has_curves_of_loss_and_error_on_both_sets(history):
             np.testing.assert_array_equal(values[metric], history[f"{split}_{metric}"])
 
 
-def test_dbg_02_the_picture_has_a_panel_per_metric_and_a_line_per_set(history):
-    panels = learning_curve(history).figure().axes
+def test_dbg_02_the_picture_has_a_panel_per_metric_and_a_line_per_set():
+    columns = ("epoch", "train_loss", "train_error_rate", "dev_loss", "dev_error_rate")
+    numbers = ((1, 2.0, 0.7, 2.1, 0.8), (2, 1.5, 0.5, 1.8, 0.6))
+    panels = learning_curve(dict(zip(columns, row, strict=True)) for row in numbers).figure().axes
     assert [axes.get_ylabel() for axes in panels] == ["loss", "error rate"]
     assert all(axes.get_xlabel() == "epoch" and len(axes.lines) == 2 for axes in panels)
-    np.testing.assert_array_equal(panels[0].lines[1].get_ydata(), history["dev_loss"])
+    np.testing.assert_array_equal(panels[0].lines[1].get_ydata(), [2.1, 1.8])
 
 
 def test_what_was_not_measured_is_a_gap():
