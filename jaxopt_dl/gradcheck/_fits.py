@@ -25,6 +25,8 @@ WHITE = 1.5
 """Mean square of the steps between residuals, by that of residuals: 2 for noise, 0 for a curve."""
 MOST = 32
 """Entries, of those in doubt."""
+WORK = 2**27
+"""Numbers that may be passed to the function, which may be slow."""
 
 
 class Fit(NamedTuple):
@@ -60,7 +62,8 @@ def reconsider(
     seen = known.at(positions)
     open_ones = np.isin(_verdict.judge(seen), (_verdict.FAIL, _verdict.UNRESOLVED))
     open_ones &= np.isfinite(seen.gradient) & ~seen.kinked
-    positions = positions[open_ones & ~_verdict.surely_wrong(known, positions)][:MOST]
+    affordable = min(MOST, WORK // (2 * PAIRS * len(RADII) * point.size))
+    positions = positions[open_ones & ~_verdict.surely_wrong(known, positions)][:affordable]
     if positions.size == 0:
         return
     fit = fitted(evaluator, point, unit, positions)
