@@ -18,7 +18,7 @@ from jaxopt_dl._core.types import PyTree
 from . import _schedule_numbers
 from ._agree import assert_close, assert_equal
 from ._promise import given, hold_all, precision, traced_once
-from ._transformation_subject import Extra, as_dtype, extra_for
+from ._transformation_subject import Extra, as_dtype, check_has_leaves, extra_for
 
 WRAPS = {
     "the rule alone": lambda rule: rule,
@@ -76,6 +76,7 @@ def check_numbers_are_data(
       AssertionError: at the first broken promise, saying which, for which input, what came, and
         what to do.
       TypeError: if `make` cannot be called or makes neither a rule nor a schedule.
+      ValueError: if `params` holds no array.
 
     Examples:
       >>> from jaxopt_dl import optim, schedules
@@ -84,6 +85,7 @@ def check_numbers_are_data(
     """
     who = "check_numbers_are_data"
     check_callable(who, "make", make)
+    check_has_leaves(who, params)
     made = make(**numbers)
     if isinstance(made, optax.GradientTransformation):
         hold_all(who, PROMISES, Subject(make, numbers, params, extra))

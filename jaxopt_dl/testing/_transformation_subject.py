@@ -66,12 +66,15 @@ def subject_of(
     extra: Extra = None,
 ) -> Subject:
     """Return what the promises are about."""
-    who = "check_transformation"
-    checked = floating_dtypes(who, dtypes)
+    checked = floating_dtypes("check_transformation", dtypes)
+    return Subject(optax.with_extra_args_support(transformation), params, checked, extra)
+
+
+def check_has_leaves(who: str, params: PyTree | None) -> None:
+    """Check that parameters are left to their default or are some, naming the caller."""
     if params is not None and not jax.tree.leaves(params):
         advice = "Leave it out for the usual ones."
         fail(who, "`params` must hold at least one array", "got none", advice)
-    return Subject(optax.with_extra_args_support(transformation), params, checked, extra)
 
 
 def compiled(

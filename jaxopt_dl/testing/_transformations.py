@@ -15,7 +15,7 @@ from jaxopt_dl._core.types import PyTree
 
 from ._agree import assert_close, assert_equal, assert_pure
 from ._promise import given, hold_all, is_half, precision
-from ._transformation_subject import Extra, Subject, subject_of
+from ._transformation_subject import Extra, Subject, check_has_leaves, subject_of
 from ._wrappers import works_behind_a_mask, works_in_wrappers
 
 
@@ -66,6 +66,7 @@ def check_transformation(
         if hasattr(transformation, "gradient_transformation"):
             advice = "Pass what its method `.gradient_transformation()` returns."
         fail(who, "it must be given a gradient transformation", came, advice, kind=TypeError)
+    check_has_leaves(who, params)
     hold_all(who, PROMISES, subject_of(transformation, params, dtypes, extra), strict=strict)
 
 
@@ -205,7 +206,7 @@ def runs_side_by_side(it: Subject) -> None:
 
         def final(w):
             state = it.tx.init(w)
-            for _ in range(3):
+            for _ in range(2):
                 updates, state = it.update(w, state, w)
                 w = optax.apply_updates(w, updates)
             return w

@@ -10,7 +10,7 @@ from jaxopt_dl import optim
 from jaxopt_dl._core.types import PyTree
 
 from ._agree import assert_close
-from ._promise import given
+from ._promise import given, precision
 from ._transformation_subject import Subject, compiled
 
 
@@ -19,10 +19,10 @@ def works_in_wrappers(it: Subject) -> None:
 
     Treat parameters and states as any trees: look neither for a type nor for a place in them.
     """
-    params = it.made(jnp.float32)
-    extra = it.extra_for(params)
     # Some wrappers of optax do not run under strict promotion.
-    with jax.numpy_dtype_promotion("standard"):
+    with precision(jnp.float64), jax.numpy_dtype_promotion("standard"):
+        params = it.made(jnp.float64)
+        extra = it.extra_for(params)
         alone = _two_updates(it.quick, params, extra)
         for name, wrapper in _wrapped(it.quick, params, extra).items():
             with given(name):
@@ -35,17 +35,18 @@ def works_behind_a_mask(it: Subject) -> None:
     Map over leaves with `jax.tree.map`: parameters, gradients and states have an empty node,
     `optax.MaskedNode()`, in the place of what is hidden.
     """
-    params = it.made(jnp.float32)
-    leaves, structure = jax.tree.flatten(params)
-    for hidden in range(len(leaves)) if len(leaves) > 1 else ():
-        own = structure.unflatten([None if i == hidden else x for i, x in enumerate(leaves)])
-        try:
-            it.tx.init(own)
-        except ValueError:  # it chooses parameters by path, and this was one that it needs
-            continue
-        with jax.numpy_dtype_promotion("standard"), given("without one leaf"):
-            _check_hidden(it, params, own, hidden)
-        return
+    with precision(jnp.float64), jax.numpy_dtype_promotion("standard"):
+        params = it.made(jnp.float64)
+        leaves, structure = jax.tree.flatten(params)
+        for hidden in range(len(leaves)) if len(leaves) > 1 else ():
+            own = structure.unflatten([None if i == hidden else x for i, x in enumerate(leaves)])
+            try:
+                it.tx.init(own)
+            except ValueError:  # it chooses parameters by path, and this was one that it needs
+                continue
+            with given("without one leaf"):
+                _check_hidden(it, params, own, hidden)
+            return
 
 
 def _check_hidden(it: Subject, params: PyTree, own: PyTree, hidden: int) -> None:

@@ -116,3 +116,8 @@ def test_a_number_that_only_a_value_brings_to_bear_is_tried_with_one():
         testing.check_numbers_are_data(optim.reduce_on_plateau, numbers)
     whole = Subject(optim.reduce_on_plateau, numbers, extra={"value": 1.0})
     uses_its_numbers(whole)
+
+
+def test_parameters_without_leaves_raise():
+    with pytest.raises(ValueError, match="check_numbers_are_data: `params` must hold at least one"):
+        testing.check_numbers_are_data(optim.sgd, {"learning_rate": 0.1}, params={})

@@ -144,9 +144,15 @@ BROKEN = [
     Broken("is_strongly_typed", averaging("weak"), "`count` is a float"),
     Broken("is_strongly_typed", averaging("whole"), "`count` is a int"),
     Broken("runs_side_by_side", averaging("vmap"), "Given float64: .* differs by up to"),
-    Broken("works_in_wrappers", only_at_the_top(), "Given optax.chain: .* differs by up to"),
-    Broken("works_behind_a_mask", by_place(), "Given without one leaf: It raised "),
-    Broken("works_behind_a_mask", by_type(), "Given without one leaf, optax.masked with a mask: "),
+    Broken(
+        "works_in_wrappers", only_at_the_top(), "Given float64, optax.chain: .* differs by up to"
+    ),
+    Broken("works_behind_a_mask", by_place(), "Given float64, without one leaf: It raised "),
+    Broken(
+        "works_behind_a_mask",
+        by_type(),
+        "Given float64, without one leaf, optax.masked with a mask: ",
+    ),
 ]
 
 
