@@ -11,6 +11,7 @@ from ._limits import FolderName, Range
 Positive = Annotated[float, Range(low=0, low_open=True)]
 NotNegative = Annotated[float, Range(low=0)]
 Share = Annotated[float, Range(low=0, high=1, high_open=True)]
+Probability = Annotated[float, Range(low=0, high=1)]
 Count = Annotated[int, Range(low=1)]
 
 
@@ -36,6 +37,31 @@ class Data:
     size: tuple[Count, ...] = ()
     fractions: tuple[Annotated[float, Range(low=0, high=1, low_open=True)], ...] = (0.6, 0.2, 0.2)
     normalize: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Augment:
+    """How training images are changed, anew in every step; 0 leaves a change out.
+
+    Attributes:
+      hflip: probability to mirror left and right.
+      vflip: probability to mirror top and bottom.
+      crop: most whole pixels an image is moved by.
+      shift: most pixels an image is moved by, parts included.
+      rotate: largest angle, in degrees.
+      zoom: largest relative change of size, below 1.
+      elastic: displacement of pixels, root mean square in pixels.
+      cutout: side of a hidden square, in pixels.
+    """
+
+    hflip: Probability = 0.0
+    vflip: Probability = 0.0
+    crop: Annotated[int, Range(low=0)] = 0
+    shift: NotNegative = 0.0
+    rotate: NotNegative = 0.0
+    zoom: Share = 0.0
+    elastic: NotNegative = 0.0
+    cutout: Annotated[int, Range(low=0)] = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +171,7 @@ class Config:
       seed: all randomness comes from it, 0 to 4294967295.
       out: the folder of all runs.
       data: the examples, and how they are divided.
+      augment: how training images are changed.
       model: a dense network.
       optimizer: what turns gradients into updates.
       schedule: how the learning rate changes.
@@ -156,6 +183,7 @@ class Config:
     seed: Annotated[int, Range(low=0, high=2**32 - 1)] = 0
     out: str = "runs"
     data: Data = Data()
+    augment: Augment = Augment()
     model: Model = Model()
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()

@@ -59,6 +59,8 @@ def make_page(
             "worst": worst(job, part, outputs[part]),
             "evaluated_on": part,
         }
+    if job.augmenting:
+        evidence["augmented"] = job.augmenting.sheet(job.key)
     return report.RunPage(
         name=name,
         created=datetime.datetime.now().astimezone().isoformat(" ", "seconds"),

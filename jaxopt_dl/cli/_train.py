@@ -11,6 +11,7 @@ import numpy as np
 from jaxopt_dl import data, train
 from jaxopt_dl._core.types import Key, PyTree
 
+from ._augment import Augmenting, build_augmenting
 from ._build import build_objective, build_optimizer
 from ._config import Config
 from ._data import Prepared, prepare, streams
@@ -30,6 +31,7 @@ class Job:
       objective: network, loss and penalty.
       params: initial parameters.
       state: initial model state.
+      augmenting: what changes the training set, or None.
       key: the stream of the training.
     """
 
@@ -38,6 +40,7 @@ class Job:
     objective: train.Supervised
     params: PyTree
     state: PyTree
+    augmenting: Augmenting | None
     key: Key
 
     @property
@@ -65,7 +68,8 @@ def make_job(config: Config) -> Job:
         len(x),
     )
     params, state = jax.jit(objective.layer.init, static_argnums=1)(init_key, x.shape[1:])
-    return Job(config, prepared, objective, params, state, fit_key)
+    augmenting = build_augmenting(config.augment, prepared)
+    return Job(config, prepared, objective, params, state, augmenting, fit_key)
 
 
 def run_job(
@@ -83,11 +87,12 @@ def run_job(
         job.params,
         job.state,
         build_optimizer(job.config),
-        job.prepared.parts["train"],
+        job.augmenting.rows if job.augmenting else job.prepared.parts["train"],
         key=job.key,
         epochs=training.epochs,
         batch_size=training.batch_size,
         dev=job.prepared.parts["dev"],
+        augment=job.augmenting.steps if job.augmenting else None,
         stopping=stopping,
         progress=progress,
         should_stop=should_stop,

@@ -128,6 +128,11 @@ def _card(page: RunPage, example: Example, limits: tuple[float, float], index: i
     return Card(image, svg, description, true, predicted, probability)
 
 
+def contact_sheet(page: RunPage) -> list[list[str]]:
+    """Return the augmented images as addresses of pictures, row by row."""
+    return [[picture(np.asarray(image)) for image in row] for row in page.augmented]
+
+
 def _limits(vectors: Sequence[np.ndarray]) -> tuple[float, float]:
     """One range for all vectors, so that their profiles compare; zero is always inside."""
     values = np.concatenate([np.zeros(1), *(v.astype(np.float64) for v in vectors)])

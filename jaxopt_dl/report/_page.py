@@ -10,7 +10,7 @@ from jaxopt_dl._core.errors import require
 from jaxopt_dl._core.files import writable_file, write_atomically
 
 from ._curves import learning_curves
-from ._evidence import EXAMPLES_SHOWN, cards, class_rows, confusion
+from ._evidence import EXAMPLES_SHOWN, cards, class_rows, confusion, contact_sheet
 from ._history import columns, csv_link, milestones, table
 from ._run_page import RunPage
 from ._text import capital, number, visible, words
@@ -50,6 +50,7 @@ def render_page(page: RunPage) -> str:
         confusion=confusion(page),
         class_rows=class_rows(page),
         cards=cards(page),
+        contact_sheet=contact_sheet(page),
         examples_shown=EXAMPLES_SHOWN,
         milestones=milestones(page.history, page.best_epoch) if page.history else None,
         columns=[words(column) for column in columns(page.history)],

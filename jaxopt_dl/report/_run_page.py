@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxopt_dl._core.errors import check_integer, check_number, fail
 
+from ._pictures import is_image
+
 _WHO = "RunPage"
 
 
@@ -54,6 +56,8 @@ class RunPage:
       class_names: one name per class; empty for a regression.
       confusion: `(k, k)` counts, rows the true class and columns the predicted one, or None.
       worst: wrongly classified examples, the worst first.
+      augmented: rows of images of one shape, the first of a row as it is in the training set, the
+        others as augmentation changed it.
       evaluated_on: the split `confusion` and `worst` come from.
 
     Raises:
@@ -86,6 +90,7 @@ class RunPage:
     class_names: Sequence[str] = ()
     confusion: np.ndarray | None = None
     worst: Sequence[Example] = ()
+    augmented: Sequence[Sequence[np.ndarray]] = ()
     evaluated_on: str = "test"
 
     def __post_init__(self):
@@ -94,6 +99,7 @@ class RunPage:
             _check_confusion(self.confusion, len(self.class_names))
         for example in self.worst:
             _check_example(example, len(self.class_names))
+        _check_augmented(self.augmented)
 
 
 def _check_history(page: RunPage) -> None:
@@ -135,6 +141,15 @@ def _check_confusion(confusion: Any, classes: int) -> None:
         fail(_WHO, "`confusion` must hold integers", came, "Pass counts.", kind=TypeError)
     if array.min() < 0:
         fail(_WHO, "`confusion` must hold counts", f"got {array.min()}", "Pass 0 or more.")
+
+
+def _check_augmented(rows: Sequence[Sequence[np.ndarray]]) -> None:
+    shapes = {np.shape(image) for row in rows for image in row}
+    lengths = {len(row) for row in rows}
+    if len(shapes) > 1 or len(lengths) > 1 or not all(is_image(np.zeros(s)) for s in shapes):
+        rule = "`augmented` must hold rows of equal length of images of one shape"
+        came = f"got shapes {sorted(shapes)} in rows of {sorted(lengths)}"
+        fail(_WHO, rule, came, "Images are (h, w), (h, w, 1) or (h, w, 3).")
 
 
 def _check_example(example: Example, classes: int) -> None:

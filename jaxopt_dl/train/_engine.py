@@ -66,7 +66,12 @@ class Report(NamedTuple):
 
 @functools.partial(jax.jit, static_argnums=0)
 def advance(
-    plan: Plan, run: RunState, data: Batch, dev: Batch | None, stop_at: Array
+    plan: Plan,
+    run: RunState,
+    data: Batch,
+    dev: Batch | None,
+    augment: data_tools.Augmentation | None,
+    stop_at: Array,
 ) -> tuple[RunState, Report]:
     """Train until step `stop_at`, a stop, a non-finite loss, or a full report.
 
@@ -86,7 +91,7 @@ def advance(
     def advance_epoch(carry: tuple[RunState, Report]) -> tuple[RunState, Report]:
         run, report = carry
         before = run.train.step
-        run, learning_rate = _run_steps(plan, run, data, stop_at)
+        run, learning_rate = _run_steps(plan, run, data, augment, stop_at)
         steps = plan.steps_per_epoch(_size(data))
         ended = run.finite & (run.train.step % steps == 0) & (run.train.step > before)
         return jax.lax.cond(
@@ -99,7 +104,11 @@ def advance(
 
 
 def _run_steps(
-    plan: Plan, run: RunState, data: Batch, stop_at: Array
+    plan: Plan,
+    run: RunState,
+    data: Batch,
+    augment: data_tools.Augmentation | None,
+    stop_at: Array,
 ) -> tuple[RunState, Array | None]:
     """Train to the end of the epoch or to `stop_at`, whichever comes first."""
     rows = _size(data)
@@ -112,6 +121,8 @@ def _run_steps(
         run, _ = carry
         place = run.train.step % steps
         batch = take(data, indices[place], masks[place])
+        if augment is not None:
+            batch = augment(keys.at(run.augment, run.train.step), batch)
         train, info = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)
         sums = add_to_sums(run.sums, {"loss": info.loss, **info.metrics}, info.weight)
         run = run._replace(train=train, sums=sums, finite=jnp.isfinite(info.loss))

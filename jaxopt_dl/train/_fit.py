@@ -17,7 +17,7 @@ from ._run import FitResult, drive
 from ._state import begin_run, own
 from ._stopping import EarlyStopping, early_stopping
 from ._supervised import Supervised
-from ._validate import as_arrays, check_objective
+from ._validate import as_arrays, check_augment, check_objective
 
 
 def fit(
@@ -31,6 +31,7 @@ def fit(
     epochs: int,
     batch_size: int,
     dev: Batch | None = None,
+    augment: Callable[[Key, Batch], Batch] | None = None,
     stopping: EarlyStopping | None = None,
     remainder: Literal["mask", "drop"] | None = None,
     order: Literal["shuffle", "iid", "given"] = "shuffle",
@@ -60,6 +61,9 @@ def fit(
       epochs: passes over the data, at least 1.
       batch_size: rows per update, from 1 to the number of rows.
       dev: data for the evaluation at the end of each epoch, as `data`; None for none.
+      augment: changes each training batch on the device, `(key, batch) -> batch`, such as
+        `data.augment(data.hflip(), data.random_crop(padding=4))`; shapes and dtypes are kept.
+        It never sees `dev`, and its numbers are data, as those of an optimizer.
       stopping: a rule from `early_stopping`; needs `dev`. None follows the dev loss and never
         stops early.
       remainder: what happens to the rows that do not fill a batch: `"mask"` pads the last batch
@@ -113,6 +117,7 @@ def fit(
     if remainder is None:
         remainder = "mask" if isinstance(objective, Supervised) else "drop"
     drop_last = remainder == "drop"
+    augment = check_augment("fit", augment, arrays, batch_size)
     rows = len(next(iter(arrays.values())))
     steps_per_epoch = data_tools.num_batches(rows, batch_size, drop_last=drop_last)
     total_steps = epochs * steps_per_epoch
@@ -133,7 +138,7 @@ def fit(
         drop_last,
         order,
     )
-    return drive(plan, run, arrays, dev_arrays, total_steps, display, should_stop)
+    return drive(plan, run, arrays, dev_arrays, augment, total_steps, display, should_stop)
 
 
 def _build(

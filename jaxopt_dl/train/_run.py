@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Batch, Outcome, PyTree
+from jaxopt_dl.data import Augmentation
 
 from ._engine import Plan, Report, advance
 from ._history import History, Row, shortest
@@ -55,6 +56,7 @@ def drive(
     run: RunState,
     data: Batch,
     dev: Batch | None,
+    augment: Augmentation | None,
     total_steps: int,
     progress: Progress,
     should_stop: Callable[[], bool],
@@ -67,14 +69,14 @@ def drive(
     try:
         progress.compiling()
         # A call that may do no step only compiles; and only if no earlier run did.
-        jax.block_until_ready(advance(plan, run, data, dev, np.int32(0)))
+        jax.block_until_ready(advance(plan, run, data, dev, augment, np.int32(0)))
         compile_seconds = time.perf_counter() - started
         progress.compiled(compile_seconds)
         budget = min(10, steps_per_epoch)
         while (outcome := _outcome(run, total_steps, should_stop)) is None:
             called = time.perf_counter()
             stop_at = min(int(run.train.step) + budget, total_steps)
-            after, report = advance(plan, run, data, dev, np.int32(stop_at))
+            after, report = advance(plan, run, data, dev, augment, np.int32(stop_at))
             jax.block_until_ready(after)
             budget = _next_budget(budget, time.perf_counter() - called)
             new = _rows(run, report, steps_per_epoch)
@@ -90,7 +92,8 @@ def drive(
     run_seconds = time.perf_counter() - started - compile_seconds
     if not run.finite:
         outcome = Outcome.NON_FINITE
-        run = run._replace(train=_last_finite(plan, before, data, dev, int(run.train.step)))
+        bad_step = int(run.train.step)
+        run = run._replace(train=_last_finite(plan, before, data, dev, augment, bad_step))
     progress.finished(outcome)
     last = (run.train.params, run.train.model_state)
     return FitResult(
@@ -146,7 +149,12 @@ def _place(column: str) -> tuple[bool, bool, bool, str]:
 
 
 def _last_finite(
-    plan: Plan, before: RunState, data: Batch, dev: Batch | None, bad_step: int
+    plan: Plan,
+    before: RunState,
+    data: Batch,
+    dev: Batch | None,
+    augment: Augmentation | None,
+    bad_step: int,
 ) -> TrainState:
     """Replay a call to the last state before the bad step whose parameters are finite.
 
@@ -155,7 +163,7 @@ def _last_finite(
     low, high, best = int(before.train.step), bad_step - 1, before.train
     while low <= high:
         middle = high if best is before.train and high == bad_step - 1 else (low + high + 1) // 2
-        train = advance(plan, before, data, dev, np.int32(middle))[0].train
+        train = advance(plan, before, data, dev, augment, np.int32(middle))[0].train
         if all_finite((train.params, train.model_state)):
             best, low = train, middle + 1
         else:

@@ -64,6 +64,7 @@ class RunState(NamedTuple):
     Attributes:
       train: the state of the training.
       order: the stream of the order of examples; epoch `e` uses `fold_in(order, e)`.
+      augment: the stream of augmentation; step `t` uses `fold_in(augment, t)`.
       sums: sums over the current epoch of weight, and of weight times each metric.
       stopping: the state of the stopping rule.
       best: `(params, model_state)` at the best dev evaluation so far.
@@ -72,6 +73,7 @@ class RunState(NamedTuple):
 
     train: TrainState
     order: Key
+    augment: Key
     sums: dict[str, Array]
     stopping: StoppingState
     best: tuple[PyTree, PyTree]
@@ -91,7 +93,8 @@ def begin_run(
     streams = keys.streams(key)
     train = TrainState(params, model_state, opt_state, jnp.zeros((), jnp.int32), streams.model)
     sums = {name: jnp.zeros((), float) for name in [*metric_names, "weight"]}
-    return RunState(train, streams.order, sums, stopping, (params, model_state), jnp.array(True))
+    best = (params, model_state)
+    return RunState(train, streams.order, streams.augment, sums, stopping, best, jnp.array(True))
 
 
 def own(tree: PyTree) -> PyTree:

@@ -1,7 +1,7 @@
 """What `fit` and `evaluate` check on the host, once, before anything is compiled."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 from jaxopt_dl import data as data_tools
 from jaxopt_dl._core.errors import check_callable, fail
 from jaxopt_dl._core.trees import leaves_with_paths
-from jaxopt_dl._core.types import Array, Aux, Batch, Objective, PyTree
+from jaxopt_dl._core.types import Array, Aux, Batch, Key, Objective, PyTree
 
 RESERVED = ("loss", "weight", "learning_rate")
 
@@ -85,6 +85,38 @@ def check_objective(
     if check is not None:
         check(params, state, data)
     return metrics
+
+
+def check_augment(
+    who: str, augment: Callable[[Key, Batch], Batch] | None, data: Batch, batch_size: int
+) -> data_tools.Augmentation | None:
+    """Return an augmentation that keeps names, shapes and dtypes of a batch."""
+    if augment is None:
+        return None
+    check_callable(who, "augment", augment)
+    chain = augment if isinstance(augment, data_tools.Augmentation) else data_tools.augment(augment)
+    one = {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in data.items()}
+    one = {
+        "weight": jax.ShapeDtypeStruct((), jnp.result_type(float)),
+        "mask": jax.ShapeDtypeStruct((), bool),
+        **one,
+    }
+    batch = {n: jax.ShapeDtypeStruct((batch_size, *x.shape), x.dtype) for n, x in one.items()}
+    result = jax.eval_shape(chain, jax.random.key(0), batch)
+    if not isinstance(result, dict):
+        came, advice = f"got {type(result).__name__}", "Return `{**batch, 'x': changed}`."
+        fail(who, "`augment` must return a batch", came, advice, kind=TypeError)
+    for name in [*batch, *result]:
+        before, after = (_form(tree.get(name)) for tree in (batch, result))
+        if before != after:
+            rule = "`augment` must keep the names, shapes and dtypes of a batch"
+            came = f"got {after} instead of {before} for {name!r}"
+            fail(who, rule, came, "Change the values only; convert the data before.")
+    return chain
+
+
+def _form(spec: jax.ShapeDtypeStruct | None) -> str:
+    return "nothing" if spec is None else f"{spec.dtype}{list(spec.shape)}"
 
 
 def _numeric(who: str, name: str, values: Any) -> np.ndarray:

@@ -323,3 +323,19 @@ def test_one_class_alone_is_refused_before_training(refused):
 def test_a_quiet_run_that_fails_says_why_on_standard_error(train_small, capsys):
     assert train_small("--optimizer.kind", "sgd", "--optimizer.learning-rate", "1e38") == 1
     assert "NaN or infinite" in capsys.readouterr().err
+
+
+def test_augmented_images_are_trained_on_and_shown(train_small):
+    source = ("--data.source", "digits", "--training.epochs", "1")
+    changes = ("--augment.rotate", "20", "--augment.cutout", "2")
+    assert train_small(*source, "--name", "plain") == 0
+    assert train_small(*source, "--name", "turned", *changes) == 0
+    assert history(RUN.with_name("turned")) != history(RUN.with_name("plain"))
+    page = RUN.with_name("turned").joinpath("report.html").read_text()
+    assert page.count(", change ") == 28
+    assert "What the network saw" not in RUN.with_name("plain").joinpath("report.html").read_text()
+
+
+def test_augmenting_what_is_no_image_is_refused(refused):
+    said = refused("train", "--data.source", "iris", "--augment.hflip", "0.5")
+    assert said.startswith("augment: needs images")

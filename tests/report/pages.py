@@ -73,6 +73,7 @@ def run_page(*, epochs: int = 12, names: tuple[str, ...] = ("cat", "dog", "owl")
         class_names=names,
         confusion=counts + np.diag(np.arange(20, 20 + classes)),
         worst=worst(classes),
+        augmented=np.random.default_rng(4).uniform(size=(2, 5, 8, 8, 1)),
     )
     return dataclasses.replace(page, **fields)
 
@@ -81,7 +82,7 @@ def regression_page(**fields) -> RunPage:
     """A page without classes."""
     rows = [{k: v for k, v in row.items() if "accuracy" not in k} for row in history(12)]
     plain = {"history": rows, "monitored": "dev_loss", "class_names": (), "confusion": None}
-    return run_page(**{**plain, "worst": (), **fields})
+    return run_page(**{**plain, "worst": (), "augmented": (), **fields})
 
 
 def hostile_page() -> RunPage:

@@ -272,3 +272,20 @@ def test_a_page_that_cannot_be_drawn_keeps_the_old_file(tmp_path, monkeypatch):
 def test_writing_into_a_missing_folder_says_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="write_page: the folder must exist"):
         write_page(tmp_path / "none" / "report.html", run_page())
+
+
+def test_augmented_images_are_shown_row_by_row():
+    page = render_page(run_page())
+    assert page.count('alt="Training image 2') == 5
+    assert page.count('alt="Training image 1, change') == 4
+    assert "--columns: 5" in page
+    assert "What the network saw" not in render_page(run_page(augmented=()))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[np.zeros((1, 4))], [np.zeros((2, 3, 3)), np.zeros((1, 3, 3))], [np.zeros((2, 3, 3, 2))]],
+)
+def test_augmented_images_must_be_a_table_of_images(rows):
+    with pytest.raises(ValueError, match="augmented"):
+        run_page(augmented=rows)
