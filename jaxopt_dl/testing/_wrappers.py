@@ -1,5 +1,6 @@
 """What every transformation promises about itself inside the wrappers of optax."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxopt_dl import optim
+from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
 
 from ._agree import assert_close
@@ -35,22 +37,37 @@ def works_behind_a_mask(it: Subject) -> None:
     Map over leaves with `jax.tree.map`: parameters, gradients and states have an empty node,
     `optax.MaskedNode()`, in the place of what is hidden.
     """
+    refused = None
     with precision(jnp.float64), jax.numpy_dtype_promotion("standard"):
         params = it.made(jnp.float64)
-        leaves, structure = jax.tree.flatten(params)
-        for hidden in range(len(leaves)) if len(leaves) > 1 else ():
+        extra = it.extra_for(params)
+        for whole, hidden in _hiding(params):
+            leaves, structure = jax.tree.flatten(whole)
             own = structure.unflatten([None if i == hidden else x for i, x in enumerate(leaves)])
             try:
                 it.tx.init(own)
-            except ValueError:  # it chooses parameters by path, and this was one that it needs
+            except ValueError as error:  # it may choose parameters by path, and need this one
+                refused = error
                 continue
             with given("without one leaf"):
-                _check_hidden(it, params, own, hidden)
+                _check_hidden(it, whole, own, hidden, extra)
             return
+    if refused is not None:
+        raise refused
 
 
-def _check_hidden(it: Subject, params: PyTree, own: PyTree, hidden: int) -> None:
-    extra = it.extra_for(params)
+def _hiding(params: PyTree) -> Iterator[tuple[PyTree, int]]:
+    """Yield parameters and which leaf to hide: one of several, or one more beside them."""
+    count = len(jax.tree.leaves(params))
+    yield from ((params, index) for index in range(count) if count > 1)
+    if isinstance(params, dict):
+        whole = {**params, "~": jnp.ones(2)}
+        yield whole, [path for path, _ in leaves_with_paths(whole)].index("~")
+
+
+def _check_hidden(
+    it: Subject, params: PyTree, own: PyTree, hidden: int, extra: dict[str, Any]
+) -> None:
     alone = [jax.tree.leaves(moved) for moved in _two_updates(it.quick, own, extra)]
     leaves, structure = jax.tree.flatten(params)
     shown = structure.unflatten([i != hidden for i in range(len(leaves))])

@@ -20,7 +20,7 @@ from jaxopt_dl.testing._transformations import (
     owns_its_memory,
     subject_of,
 )
-from jaxopt_dl.testing._wrappers import works_in_wrappers
+from jaxopt_dl.testing._wrappers import works_behind_a_mask, works_in_wrappers
 from tests.testing.broken import Broken, assert_found, doubled_under_vmap, name_of
 
 UNSEEDED = np.random.default_rng()
@@ -94,6 +94,19 @@ def by_type():
         return jax.tree.map(lambda p: p[0], pairs, is_leaf=lambda x: isinstance(x, tuple)), state
 
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def of_fixed_structure():
+    """A block with a factor per parameter, in a tree of its own that is none of theirs."""
+    factors = {"head": {"bias": 2.0, "kernel": 3.0}, "scale": 1.0}
+
+    def init(params):
+        return jax.tree.map(lambda w, f: jnp.full_like(w, f), params, factors)
+
+    def update(updates, state, params=None, **extra):
+        return jax.tree.map(lambda g, f: g * f.astype(g.dtype), updates, state), state
+
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def only_at_the_top():
@@ -238,6 +251,11 @@ def test_extra_arguments_may_depend_on_the_parameters():
     testing.check_transformation(
         optax.polyak_sgd(), dtypes=("float32",), extra=lambda w: {"value": optax.tree.sum(w) ** 2}
     )
+
+
+def test_a_rule_that_needs_each_of_its_parameters_is_masked_beside_another():
+    patterns = {"head/kernel": optax.sgd(0.1), "head/bias": optax.sgd(0.2), "scale": optax.sgd(0.3)}
+    works_behind_a_mask(subject_of(optim.by_path(patterns)))
 
 
 def test_a_rule_whose_update_holds_a_loop_is_compiled_once_for_all_wrappers():
