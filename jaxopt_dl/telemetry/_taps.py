@@ -63,10 +63,12 @@ def tap(function: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Arra
     name on, `head/dot_general_1`. The names depend on the function and the shapes alone.
 
     - What has a rule for its derivative, such as `relu`, and compiled functions that are an
-      activation, such as `silu`, are one site under their own name and never entered.
+      activation, such as `silu`, are one site under their own name and never entered. What is
+      written out, such as `gelu`, appears by its nonlinear parts.
     - In a `scan` every step is recorded, with the steps as the first axis of the site.
     - `jit` and `checkpoint` are entered; `while` loops and branches of `cond` are not recorded.
-    - What no floating-point argument has an influence on is not recorded, nor are single numbers.
+    - Not recorded are single numbers, what no floating-point argument has an influence on, and
+      what a given mask selects, as in dropout.
 
     Args:
       function: any function of pytrees of arrays.

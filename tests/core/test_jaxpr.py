@@ -133,3 +133,29 @@ def test_the_definition_behind_custom_gradient_is_the_users():
 def test_rules_of_jax_belong_to_a_library():
     (site,) = find(jax.make_jaxpr(jax.nn.relu)(1.0), "custom_jvp_call")
     assert jaxpr.is_library(jaxpr.definition(site.equation, site.place).file)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: jnp.where(x > 0, x, jnp.nan),
+        lambda x: x * np.array([1.0, np.nan], np.float32),
+        lambda x: jax.lax.cond(x[0] > 0, jax.nn.relu, jnp.tanh, x),
+        lambda x: jax.lax.scan(lambda c, v: (jax.nn.relu(c * v), None), x[0], x)[0],
+    ],
+)
+def test_two_traces_of_one_function_do_not_differ(function):
+    first, second = (jax.make_jaxpr(lambda x: function(x))(INPUTS[0]) for _ in range(2))
+    assert jaxpr.first_difference(first, second) is None
+
+
+def test_another_number_or_axis_is_a_difference():
+    def program(number, axis):
+        return jax.make_jaxpr(lambda x: jnp.sum(x * number, axis=axis))(np.ones((2, 2), np.float32))
+
+    one = program(np.float32(1), 0)
+    for other, name in (
+        (program(np.float32(2), 0), "mul"),
+        (program(np.float32(1), 1), "reduce_sum"),
+    ):
+        assert jaxpr.first_difference(one, other).equation.primitive.name == name

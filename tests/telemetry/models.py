@@ -102,8 +102,10 @@ def by_hand(architecture, weights, x, pushes):
     return outputs, OrderedDict(stacked)
 
 
-def normal(*shape):
-    return jnp.asarray(RNG.normal(size=shape).astype(np.float32)) / 2
+def filled(tree):
+    """Put numbers into a tree of shapes, without running anybody's initializer."""
+    draw = lambda spec: (RNG.normal(size=spec.shape) / 2).astype(np.float32)  # noqa: E731
+    return jax.tree.map(draw, tree)
 
 
 SIZES = {
@@ -165,8 +167,10 @@ WRITTEN = {
 
 
 def written(architecture):
-    params = {name: normal(*shape) for name, shape in SIZES[architecture].items()}
-    return Case(params, WRITTEN[architecture], lambda w: w)
+    shapes = {
+        name: jax.ShapeDtypeStruct(shape, float) for name, shape in SIZES[architecture].items()
+    }
+    return Case(filled(shapes), WRITTEN[architecture], lambda w: w)
 
 
 # Flax linen
@@ -217,7 +221,7 @@ def flax_weights(architecture, p):
 
 def of_linen(architecture):
     network = LINEN[architecture]()
-    params = jax.jit(network.init)(KEY, INPUTS[architecture])["params"]
+    params = filled(jax.eval_shape(network.init, KEY, INPUTS[architecture])["params"])
 
     def apply(p, x):
         return network.apply({"params": p}, x)
@@ -269,7 +273,8 @@ NNX = {"mlp": NnxMlp, "cnn": NnxCnn, "rnn": NnxRnn, "attention": NnxAttention}
 
 
 def of_nnx(architecture):
-    graph, params, rest = nnx.split(NNX[architecture](nnx.Rngs(0)), nnx.Param, ...)
+    network = nnx.eval_shape(lambda: NNX[architecture](nnx.Rngs(0)))
+    graph, shapes, rest = nnx.split(network, nnx.Param, ...)
 
     def apply(p, x):
         return nnx.merge(graph, p, rest)(x)
@@ -278,7 +283,7 @@ def of_nnx(architecture):
         # Its attention scales the products, the others scale the queries.
         return {**flax_weights(architecture, nnx.to_pure_dict(p)), "late": 0.5}
 
-    return Case(params, apply, weights)
+    return Case(filled(shapes), apply, weights)
 
 
 # Equinox: modules for one example, channels first
@@ -342,13 +347,13 @@ def equinox_weights(architecture, p):
 
 
 def of_equinox(architecture):
-    network = EQUINOX[architecture](jax.random.split(KEY, 3))
-    params, static = eqx.partition(network, eqx.is_inexact_array)
+    network = eqx.filter_eval_shape(lambda: EQUINOX[architecture](jax.random.split(KEY, 3)))
+    shapes, static = eqx.partition(network, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
 
     def apply(p, x):
         return jax.vmap(eqx.combine(p, static))(x)
 
-    return Case(params, apply, functools.partial(equinox_weights, architecture))
+    return Case(filled(shapes), apply, functools.partial(equinox_weights, architecture))
 
 
 FRAMEWORKS = {"written": written, "linen": of_linen, "nnx": of_nnx, "equinox": of_equinox}
@@ -366,16 +371,29 @@ def batch(name):
     return {"x": INPUTS[architecture], "y": TARGETS[architecture]}
 
 
-def seen_by_hand(name, params):
-    """Site -> value, and the gradient of the loss with respect to a push of zero."""
-    weights, architecture = case(name).weights(params), name.split("-")[1]
-    given = batch(name)
+class ByHand(NamedTuple):
+    """What a network looks like inside: sites in their order, and the gradients of its loss."""
 
-    def loss(pushes):
-        outputs, sites = by_hand(architecture, weights, given["x"], pushes)
-        return jnp.mean(outputs * given["y"]), sites
+    sites: OrderedDict[str, Any]
+    gradients: OrderedDict[str, Any]
+    by_weights: dict[str, Any]
 
-    shapes = jax.eval_shape(lambda: loss({})[1])
+
+@functools.partial(jax.jit, static_argnums=0)
+def pushed(architecture, weights, x, y):
+    """The gradients are those with respect to pushes of zero."""
+
+    def loss(pushes, weights):
+        outputs, sites = by_hand(architecture, weights, x, pushes)
+        return jnp.mean(outputs * y), sites
+
+    shapes = jax.eval_shape(lambda: loss({}, weights)[1])
     pushes = jax.tree.map(lambda spec: jnp.zeros(spec.shape, spec.dtype), shapes)
-    slopes, sites = jax.grad(loss, has_aux=True)(pushes)
-    return OrderedDict((site, (sites[site], slopes[site])) for site in pushes)
+    (gradients, by_weights), sites = jax.grad(loss, (0, 1), has_aux=True)(pushes, weights)
+    return ByHand(sites, gradients, by_weights)
+
+
+def seen_by_hand(name):
+    own, architecture = case(name), name.split("-")[1]
+    given = batch(name)
+    return pushed(architecture, own.weights(own.params), given["x"], given["y"])

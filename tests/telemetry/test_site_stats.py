@@ -44,7 +44,7 @@ def test_init_02_units_with_equal_weights_are_one_unit():
 
     x = np.random.default_rng(0).normal(size=(20, 64)).astype(np.float32)
     w = {"a": jnp.full((64, 32), 0.1), "b": jnp.full((32, 10), 0.1)}
-    seen = telemetry.tap_gradients(loss)(w, x)
+    seen = jax.jit(telemetry.tap_gradients(loss))(w, x)
     axes = telemetry.batch_axes(loss, w, x)
     for sites in (seen.activations, seen.gradients):
         assert telemetry.site_symmetry(sites, axes)["tanh"] == (32, 1, 1)
@@ -56,7 +56,7 @@ def test_van_03_the_gradient_shrinks_to_a_quarter_per_sigmoid():
             z = jax.nn.sigmoid(z) - 0.5
         return jnp.sum(z)
 
-    seen = telemetry.tap_gradients(chain)(jnp.zeros(1))
+    seen = jax.jit(telemetry.tap_gradients(chain))(jnp.zeros(1))
     gradients = [float(g[0]) for g in seen.gradients.values()]
     np.testing.assert_allclose(np.divide(gradients[:-1], gradients[1:]), 0.25, rtol=1e-6)
     assert float(seen.param_gradients[0]) == pytest.approx(9.54e-7, rel=1e-3)
@@ -67,7 +67,7 @@ def test_norms_of_gradients_by_layer():
         with jax.named_scope("head"):
             return jnp.sum(jnp.tanh(x @ w))
 
-    seen = telemetry.tap_gradients(loss)(jnp.zeros((3, 2)), X)
+    seen = jax.jit(telemetry.tap_gradients(loss))(jnp.zeros((3, 2)), X)
     assert float(telemetry.gradient_norms(seen.gradients)["head"]) == pytest.approx(np.sqrt(8))
 
 

@@ -1,14 +1,13 @@
 """Taps: the same numbers as a network written once more by hand, in four frameworks."""
 
 import functools
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_dl import telemetry
+from jaxopt_dl import losses, nn, telemetry, train
 from tests.telemetry import models
 
 every_model = pytest.mark.parametrize("name", models.NAMES)
@@ -31,23 +30,12 @@ SITES = {
 }
 
 
-class Seen(NamedTuple):
-    tapped: telemetry.Tapped
-    by_hand: dict
-    plain: Any
-
-
 @functools.cache
 def seen(name):
-    """The network looked into, the same by hand, and the plain gradient: one program."""
+    """The network looked into, by a program that is quick to compile."""
     case = models.case(name)
-    loss = models.loss_of(case.apply)
-
-    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-    def look(params, batch):
-        tapped = telemetry.tap_gradients(loss)(params, batch)
-        return Seen(tapped, models.seen_by_hand(name, params), jax.grad(loss)(params, batch))
-
+    quick = {"xla_backend_optimization_level": 0}
+    look = jax.jit(telemetry.tap_gradients(models.loss_of(case.apply)), compiler_options=quick)
     return look(case.params, models.batch(name))
 
 
@@ -60,16 +48,27 @@ def like(site, by_hand):
 
 @every_model
 def test_activations_and_gradients_are_those_of_the_network_by_hand(name):
-    tapped, by_hand, _ = seen(name)
-    found = zip(tapped.activations.values(), tapped.gradients.values(), strict=True)
-    for (value, gradient), (expected, slope) in zip(found, by_hand.values(), strict=True):
+    tapped, by_hand = seen(name), models.seen_by_hand(name)
+    pairs = zip(tapped.activations.values(), by_hand.sites.values(), strict=True)
+    for value, expected in pairs:
         np.testing.assert_allclose(like(value, expected), expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(like(gradient, slope), slope, rtol=1e-5, atol=1e-7)
+    pairs = zip(tapped.gradients.values(), by_hand.gradients.values(), strict=True)
+    for value, expected in pairs:
+        np.testing.assert_allclose(like(value, expected), expected, rtol=1e-5, atol=1e-7)
 
 
 @every_model
+def test_gradients_of_the_parameters_are_those_of_the_network_by_hand(name):
+    found = models.case(name).weights(seen(name).param_gradients)
+    expected = models.seen_by_hand(name).by_weights
+    for weight in models.SIZES[name.split("-")[1]]:
+        np.testing.assert_allclose(found[weight], expected[weight], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["linen-rnn", "nnx-cnn", "equinox-attention"])
 def test_gradients_of_the_parameters_are_the_plain_ones(name):
-    mine, plain = seen(name).tapped.param_gradients, seen(name).plain
+    case, mine = models.case(name), seen(name).param_gradients
+    plain = jax.jit(jax.grad(models.loss_of(case.apply)))(case.params, models.batch(name))
     assert jax.tree.structure(mine) == jax.tree.structure(plain)
     for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
@@ -79,13 +78,13 @@ def test_gradients_of_the_parameters_are_the_plain_ones(name):
 def test_the_batch_axis_is_the_one_of_five_examples(name):
     case, batch = models.case(name), models.batch(name)
     axes = telemetry.batch_axes(models.loss_of(case.apply), case.params, batch)
-    shapes = {site: value.shape for site, value in seen(name).tapped.activations.items()}
+    shapes = {site: value.shape for site, value in seen(name).activations.items()}
     assert axes == {site: shape.index(5) for site, shape in shapes.items()}
 
 
 @pytest.mark.parametrize("name", SITES)
 def test_sites_are_named_by_scope_and_operation(name):
-    assert list(seen(name).tapped.activations) == SITES[name]
+    assert list(seen(name).activations) == SITES[name]
 
 
 @pytest.mark.parametrize("name", ["linen-cnn", "equinox-mlp"])
@@ -99,8 +98,8 @@ def test_outputs_are_those_of_the_function(name):
 def test_it_gives_the_same_without_compilation(name):
     case = models.case(name)
     eager = telemetry.tap_gradients(models.loss_of(case.apply))(case.params, models.batch(name))
-    assert list(eager.activations) == list(seen(name).tapped.activations)
-    for a, b in zip(jax.tree.leaves(eager), jax.tree.leaves(seen(name).tapped), strict=True):
+    assert list(eager.activations) == list(seen(name).activations)
+    for a, b in zip(jax.tree.leaves(eager), jax.tree.leaves(seen(name)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
@@ -150,6 +149,12 @@ def test_two_calls_of_one_compiled_function_are_two_sites():
     np.testing.assert_allclose(sites["dot_general_1"], np.sin(x / 2) / 2, rtol=1e-6)
 
 
+def test_scopes_around_a_call_come_before_those_inside_it():
+    inner = jax.jit(jax.named_scope("inner")(jnp.sin))
+    outer = jax.named_scope("outer")(lambda x: jax.checkpoint(inner)(x))
+    assert list(telemetry.tap(jax.vmap(outer))(jnp.ones((2, 3)))[1]) == ["outer/inner/sin"]
+
+
 def test_scans_within_scans_stack_both_steps():
     def grid(rows):
         def cell(c, v):
@@ -171,13 +176,18 @@ def test_scans_within_scans_stack_both_steps():
     np.testing.assert_allclose(slope, seen.param_gradients, rtol=1e-5)
 
 
-def test_random_numbers_are_no_site():
+def test_random_numbers_and_their_masks_are_no_site():
     def dropped(x):
         keep = jax.random.uniform(jax.random.key(0), x.shape) < 0.5
-        return jnp.sum(jnp.where(keep, x, 0.0))
+        return jnp.sum(jnp.where(keep, jnp.sin(x), 0.0))
 
     _, sites = telemetry.tap(dropped)(jnp.ones(8))
-    assert list(sites) == ["select_n"]
+    assert list(sites) == ["sin"]
+
+
+def test_a_selection_by_the_value_itself_is_a_site():
+    _, sites = telemetry.tap(lambda x: jnp.where(x > 0, x, -2 * x))(jnp.array([1.0, -1.0]))
+    assert sites["select_n"].tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
@@ -201,3 +211,26 @@ def test_what_a_loss_returns_beside_it_is_kept():
 
     seen = telemetry.tap_gradients(loss, has_aux=True)(jnp.array([3.0, 4.0]))
     assert float(seen.aux["length"]) == 25.0
+
+
+def test_an_objective_with_state_labels_and_a_key_is_seen_as_it_is():
+    layers = nn.dense(4), nn.batch_norm(), nn.lift(nn.relu), nn.dropout(keep_prob=0.5)
+    model = nn.sequential(*layers, nn.dense(3, name="head"))
+    params, state = jax.jit(lambda key: model.init(key, (5,)))(jax.random.key(0))
+    objective = train.supervised(model, losses.softmax_cross_entropy)
+    batch = {"x": np.ones((6, 5), np.float32), "y": np.arange(6, dtype=np.int32) % 3}
+
+    def loss(params, state, batch, key):
+        return objective(params, state, batch, key=key, training=True)
+
+    @jax.jit
+    def look(*args):
+        return telemetry.tap_gradients(loss, has_aux=True)(*args), loss(*args)
+
+    args = params, state, batch, jax.random.key(1)
+    seen, (value, aux) = look(*args)
+    sites = list(seen.activations)
+    assert sites[:3] == ["00_dense/dot_general", "02_relu/relu", "head/dot_general"]
+    np.testing.assert_allclose(seen.value, value, rtol=1e-6)
+    assert jax.tree.structure(seen.aux) == jax.tree.structure(aux)
+    assert set(telemetry.batch_axes(loss, *args, batch=2).values()) == {0}

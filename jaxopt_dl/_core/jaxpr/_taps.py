@@ -4,6 +4,7 @@ A tap is found by its position, the indices of the equations that lead to it, be
 of one compiled function share its equations.
 """
 
+import enum
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from ._walk import walk
 
 PRODUCTS = ("dot_general", "conv_general_dilated", "ragged_dot_general")
 NONLINEAR = (
-    *("tanh", "logistic", "erf", "exp", "exp2", "expm1", "sin", "cos"),
+    *("tanh", "logistic", "erf", "erfc", "exp", "exp2", "expm1", "sin", "cos"),
     *("max", "min", "clamp", "select_n"),
 )
 ENTRYWISE = (
@@ -62,13 +63,21 @@ class Tap(NamedTuple):
 Taps: TypeAlias = Mapping[Position, Sequence[Tap]]
 
 
+class Influence(enum.IntEnum):
+    """How floating-point inputs influence a value: not, by comparisons alone, or smoothly."""
+
+    NONE = 0
+    STEPS = 1
+    SMOOTH = 2
+
+
 def find_taps(program: Program) -> Taps:
     """Return the taps of a program, by position and in its order.
 
     Tapped are products, nonlinear operations entry by entry, custom rules as a whole, and
     compiled functions that are an activation, such as `silu`. Calls and scans are entered, other
     loops, branches and rules are not. Left out is what no floating-point input has an influence
-    on, such as random numbers, and single numbers outside of scans.
+    on, such as random numbers, what a given mask selects, and single numbers outside of scans.
     """
     counts: dict[str, int] = {}
     found: dict[Position, list[Tap]] = {}
@@ -143,16 +152,23 @@ def _is_idle(equation: Equation) -> bool:
 
 
 def _dependent(program: Program) -> set[int]:
-    """Return the `id` of every equation that a floating-point input has an influence on."""
+    """Return the `id` of every equation that a floating-point input has an influence on.
+
+    A selection counts only if that goes for what it selects by: a given mask is linear.
+    """
     found: set[int] = set()
 
-    def transfer(equation: Equation, place: Any, facts: list[bool]) -> list[bool]:
-        if any(facts):
+    def transfer(equation: Equation, place: Any, facts: list[Influence]) -> list[Influence]:
+        most = max(facts, default=Influence.NONE)
+        given = equation.primitive.name == "select_n" and facts[0] is Influence.NONE
+        if most is Influence.SMOOTH and not given:
             found.add(id(equation))
-        return [any(facts) and _is_floating(aval) for aval in output_types(equation)]
+        least = min(most, Influence.STEPS)
+        return [most if _is_floating(aval) else least for aval in output_types(equation)]
 
-    inputs = [_is_floating(variable.aval) for variable in getattr(program, "jaxpr", program).invars]
-    propagate(program, inputs, transfer, join=lambda a, b: a or b, nothing=False)
+    atoms = getattr(program, "jaxpr", program).invars
+    inputs = [Influence.SMOOTH if _is_floating(atom.aval) else Influence.NONE for atom in atoms]
+    propagate(program, inputs, transfer, join=max, nothing=Influence.NONE)
     return found
 
 

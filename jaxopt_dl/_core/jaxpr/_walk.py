@@ -90,10 +90,15 @@ def _same(a: Any, b: Any) -> bool:
         return True
     if hasattr(a, "dtype") and jnp.issubdtype(a.dtype, jax.dtypes.extended):
         a, b = jax.random.key_data(a), jax.random.key_data(b)
-    return bool(np.array_equal(np.asarray(a), np.asarray(b)))
+    return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True))
 
 
-def _own_params(site: Site) -> list[str]:
-    """Numbers and words among the parameters; functions and programs print differently."""
-    plain = (str, int, float, bool, tuple)
-    return [f"{k}={v}" for k, v in site.equation.params.items() if isinstance(v, plain)]
+def _own_params(site: Site) -> dict[str, Any]:
+    """Numbers and words among the parameters; the programs among them are walked themselves."""
+    return {name: value for name, value in site.equation.params.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_plain(part) for part in value)
+    return value is None or isinstance(value, str | int | float)
