@@ -28,6 +28,8 @@ FLOORS = {
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+COMPILE_CACHE = PACKAGE / "train" / "_compilations.py"
+"""JAX has no other way to choose a folder for compiled programs after its import."""
 
 
 def imported_modules(path: pathlib.Path) -> list[tuple[int, str]]:
@@ -88,7 +90,14 @@ def test_the_floor_check_sees_relative_and_absolute_imports(tmp_path, monkeypatc
 def test_only_public_jax_is_used(path: pathlib.Path):
     private = [m for _, m in imported_modules(path) if m.startswith(("jax._src", "jaxlib"))]
     assert private == []
-    assert "jax.config" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_settings_of_jax_are_changed_where_a_user_asks_for_it_alone(path: pathlib.Path):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    uses = [ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)]
+    assert not any(use == "jax.config" for use in uses) or path == COMPILE_CACHE
+    assert "from jax import config" not in path.read_text()
 
 
 def test_modules_inside_a_package_form_no_cycle():

@@ -65,7 +65,7 @@ def pages_with(language: str) -> list[pathlib.Path]:
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, compile_cache):
     """A function that executes a page and returns what each block printed.
 
     It works in an empty folder, and with JAX as a reader has it, without strict promotion.

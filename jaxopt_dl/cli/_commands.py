@@ -42,7 +42,9 @@ def check_grads(argv: list[str], interrupts: Interrupts) -> int:
 
 def _train(flags: Flags, interrupts: Interrupts):
     # Here, so that everything above answers before jax is imported.
+    from ._compile_cache import keep_programs
     from ._run import run
 
+    keep_programs(flags.cache)
     progress = None if flags.quiet or flags.progress == "none" else flags.progress
     return run(flags.config, interrupts, progress=progress, quiet=flags.quiet)

@@ -20,12 +20,15 @@ class Flags:
     Attributes:
       config: the configuration.
       progress: the display: a bar on a terminal, plain lines elsewhere (auto), or none.
+      cache: a folder that keeps compiled programs for the next run; auto chooses one in your
+        folder of caches unless the variable JAXOPT_DL_CACHE names another, none keeps nothing.
       quiet: print only the path of the page.
       debug: show the traceback of an error.
     """
 
     config: Annotated[Config, tyro.conf.arg(name="")] = DEFAULTS
     progress: Literal["auto", "bar", "lines", "none"] = "auto"
+    cache: Annotated[str, tyro.conf.arg(metavar="{auto,none}|FOLDER")] = "auto"
     quiet: Switch = False
     debug: Switch = False
 

@@ -2,6 +2,7 @@
 
 from jaxopt_dl._core.types import Aux, Objective, Outcome, RunLength
 
+from ._compilations import Compiled, compilations, enable_compile_cache
 from ._evaluate import evaluate, predict
 from ._fit import fit
 from ._history import History
@@ -15,6 +16,7 @@ from ._supervised import Supervised, supervised
 
 __all__ = [
     "Aux",
+    "Compiled",
     "EarlyStopping",
     "FitResult",
     "History",
@@ -26,7 +28,9 @@ __all__ = [
     "StoppingState",
     "Supervised",
     "TrainState",
+    "compilations",
     "early_stopping",
+    "enable_compile_cache",
     "evaluate",
     "fit",
     "load_params",
