@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
@@ -18,6 +19,7 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Array, Batch, Key, Objective
 
 from ._evaluate import add_to_sums, evaluate_all, means, take
+from ._parallel import keep_replicated, split_rows
 from ._state import RunState
 from ._step import update_once
 from ._stopping import EarlyStopping
@@ -38,6 +40,7 @@ class Plan(NamedTuple):
     batch_size: int
     drop_last: bool
     order: str
+    mesh: Mesh | None
 
     def steps_per_epoch(self, rows: int) -> int:
         """Return the number of updates in one pass over `rows` examples."""
@@ -100,7 +103,7 @@ def advance(
             lambda: (run, report),
         )
 
-    return jax.lax.while_loop(unfinished, advance_epoch, (run, report))
+    return keep_replicated(plan.mesh, jax.lax.while_loop(unfinished, advance_epoch, (run, report)))
 
 
 def _run_steps(
@@ -120,7 +123,7 @@ def _run_steps(
     def one(carry: tuple) -> tuple:
         run, _ = carry
         place = run.train.step % steps
-        batch = take(data, indices[place], masks[place])
+        batch = split_rows(plan.mesh, take(data, indices[place], masks[place]))
         if augment is not None:
             batch = augment(keys.at(run.augment, run.train.step), batch)
         train, info = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)
@@ -153,7 +156,7 @@ def _end_epoch(
         run = run._replace(best=(train.params, train.model_state))
     else:
         measured = evaluate_all(
-            plan.objective, train.params, train.model_state, dev, plan.batch_size
+            plan.objective, train.params, train.model_state, dev, plan.batch_size, plan.mesh
         )
         row |= {f"dev_{name}": value for name, value in measured.items()}
         run = _judge(plan, run, measured, train.step // steps)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxopt_dl import data as data_tools
 from jaxopt_dl._core.errors import check_integer, fail
 from jaxopt_dl._core.types import Array, Batch, Objective, PyTree
 
 from ._history import shortest
+from ._parallel import rows_per_batch, split_rows
 from ._state import own
 from ._validate import as_arrays, check_objective
 
@@ -39,14 +41,21 @@ def means(sums: dict[str, Array]) -> dict[str, Array]:
 
 
 def evaluate_all(
-    objective: Objective, params: PyTree, state: PyTree, data: Batch, batch_size: int
+    objective: Objective,
+    params: PyTree,
+    state: PyTree,
+    data: Batch,
+    batch_size: int,
+    mesh: Mesh | None = None,
 ) -> dict[str, Array]:
     """Return the weighted mean of the loss and of every metric, in evaluation mode."""
     rows = next(iter(data.values())).shape[0]
-    indices, masks = data_tools.ordered_batches(rows, min(batch_size, rows))
+    size = rows_per_batch(mesh, min(batch_size, rows))
+    indices, masks = data_tools.ordered_batches(rows, size)
 
     def measure(index: Array, mask: Array) -> tuple[dict[str, Array], Array]:
-        loss, aux = objective(params, state, take(data, index, mask), key=None, training=False)
+        batch = split_rows(mesh, take(data, index, mask))
+        loss, aux = objective(params, state, batch, key=None, training=False)
         return {"loss": loss, **aux.metrics}, aux.weight
 
     names = jax.eval_shape(measure, indices[0], masks[0])[0]

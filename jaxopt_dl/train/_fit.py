@@ -5,6 +5,7 @@ from typing import Literal
 
 import jax
 import optax
+from jax.sharding import Mesh
 
 from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
@@ -12,6 +13,7 @@ from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, 
 from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
 
 from ._engine import Plan
+from ._parallel import data_mesh, is_first_process, replicate
 from ._progress import Progress, choose_progress
 from ._run import FitResult, drive
 from ._state import begin_run, own
@@ -35,6 +37,7 @@ def fit(
     stopping: EarlyStopping | None = None,
     remainder: Literal["mask", "drop"] | None = None,
     order: Literal["shuffle", "iid", "given"] = "shuffle",
+    mesh: Mesh | None = None,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
@@ -72,6 +75,11 @@ def fit(
       order: `"shuffle"` takes every row once per epoch, in a new order each time; `"iid"` draws
         the rows of every batch independently and with replacement, as theory has it; `"given"`
         takes them as they come, the same in every epoch, which is for experiments on order.
+      mesh: devices to share the work, a mesh with an axis `"data"` such as
+        `jax.make_mesh((jax.device_count(),), ("data",))`, or None for one device. Each device
+        holds a copy of parameters and data and computes its share of every batch; statistics are
+        those of the whole batch, and the numbers those of one device up to rounding. With several
+        processes (`jax.distributed`), every process calls `fit` with the same arguments.
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
         by whether standard output is a terminal, None is silent; or an object with the methods
         of `Progress`.
@@ -111,6 +119,7 @@ def fit(
     arrays = as_arrays("fit", "data", data)
     dev_arrays = None if dev is None else as_arrays("fit", "dev", dev)
     _check_batch_size(batch_size, arrays)
+    mesh = data_mesh("fit", mesh, batch_size)
     params, state = own(params), own(state)
     metric_names = _check_model(objective, params, state, arrays, dev_arrays)
     stopping = _choose_stopping(stopping, dev_arrays, metric_names)
@@ -125,7 +134,7 @@ def fit(
     opt_state = optimizer.init(params)
     has_plateau = _has_plateau(opt_state)
     run = begin_run(params, state, opt_state, stopping.init(), metric_names, key)
-    display = choose_progress(progress, epochs, steps_per_epoch)
+    display = choose_progress(progress if is_first_process() else None, epochs, steps_per_epoch)
     plan = Plan(
         objective,
         optimizer.update,
@@ -137,7 +146,9 @@ def fit(
         batch_size,
         drop_last,
         order,
+        mesh,
     )
+    run, arrays, dev_arrays = replicate(mesh, (run, arrays, dev_arrays))
     return drive(plan, run, arrays, dev_arrays, augment, total_steps, display, should_stop)
 
 

@@ -13,6 +13,7 @@ from jaxopt_dl.data import Augmentation
 
 from ._engine import Plan, Report, advance
 from ._history import History, Row, shortest
+from ._parallel import anyone, slowest
 from ._progress import Progress
 from ._state import RunState, TrainState
 
@@ -78,7 +79,7 @@ def drive(
             stop_at = min(int(run.train.step) + budget, total_steps)
             after, report = advance(plan, run, data, dev, augment, np.int32(stop_at))
             jax.block_until_ready(after)
-            budget = _next_budget(budget, time.perf_counter() - called)
+            budget = _next_budget(budget, slowest(time.perf_counter() - called))
             new = _rows(run, report, steps_per_epoch)
             before, run = run, after
             rows |= {row["epoch"]: row for row in new}
@@ -116,7 +117,7 @@ def _outcome(run: RunState, total_steps: int, should_stop: Callable[[], bool]) -
         return Outcome.COMPLETED
     if int(run.stopping.waited) >= int(run.stopping.patience):
         return Outcome.STOPPED_EARLY
-    return Outcome.INTERRUPTED if should_stop() else None
+    return Outcome.INTERRUPTED if anyone(should_stop()) else None
 
 
 def _next_budget(budget: int, seconds: float) -> int:
