@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxopt_dl._core.errors import fail
-from jaxopt_dl._core.types import PyTree
+from jaxopt_dl._core.types import Array, PyTree
 
 AXIS = "data"
 
@@ -44,7 +44,18 @@ def replicate(mesh: Mesh | None, tree: PyTree) -> PyTree:
     """Put a copy of every array on every device."""
     if mesh is None:
         return tree
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    if jax.process_count() == 1:
+        return jax.device_put(tree, everywhere)
+    return jax.tree.map(lambda leaf: _to_all_processes(everywhere, leaf), tree)
+
+
+def _to_all_processes(everywhere: NamedSharding, leaf: Array) -> Array:
+    """Make one array of the equal copies that the processes hold."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        words = _to_all_processes(everywhere, jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(leaf))
+    return jax.make_array_from_process_local_data(everywhere, np.asarray(leaf))
 
 
 def keep_replicated(mesh: Mesh | None, tree: PyTree) -> PyTree:

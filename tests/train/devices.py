@@ -56,12 +56,25 @@ def curves(devices: int | None, dtype: np.dtype) -> dict[str, list[float]]:
     }
 
 
+def join(address: str, rank: str) -> None:
+    """Become one of two processes that train together."""
+    jax.distributed.initialize(address, 2, int(rank), initialization_timeout=60)
+
+
 def main() -> None:
-    """Print every run as JSON: dtype -> devices (null for no mesh) -> curves."""
+    """Print runs as JSON: dtype -> devices (null for no mesh) -> curves.
+
+    Arguments are `float64:2,8 float32:4`; `process:ADDRESS:RANK` in front joins another process.
+    """
+    wanted = sys.argv[1:]
+    alone = not wanted[0].startswith("process:")
+    if not alone:
+        join(*wanted.pop(0).removeprefix("process:").rsplit(":", 1))
     found = {}
-    for name, dtype in WIDTHS.items():
+    for name, _, counts in (one.partition(":") for one in wanted):
         with jax.enable_x64(name == "float64"):
-            found[name] = {str(n): curves(n, dtype) for n in (None, *map(int, sys.argv[1:]))}
+            numbers = [None] * alone + [int(count) for count in counts.split(",")]
+            found[name] = {str(n): curves(n, WIDTHS[name]) for n in numbers}
     print(json.dumps(found))
 
 
