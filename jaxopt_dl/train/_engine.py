@@ -121,20 +121,21 @@ def _run_steps(
     indices, masks = plan.batches(keys.at(run.order, epoch), rows)
 
     def one(carry: tuple) -> tuple:
-        run, _ = carry
-        place = run.train.step % steps
+        train, sums, _, _ = carry
+        place = train.step % steps
         batch = split_rows(plan.mesh, take(data, indices[place], masks[place]))
         if augment is not None:
-            batch = augment(keys.at(run.augment, run.train.step), batch)
-        train, info = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)
-        sums = add_to_sums(run.sums, {"loss": info.loss, **info.metrics}, info.weight)
-        run = run._replace(train=train, sums=sums, finite=jnp.isfinite(info.loss))
-        return run, _as_float(info.learning_rate)
+            batch = augment(keys.at(run.augment, train.step), batch)
+        train, info = update_once(plan.objective, plan.update, plan.takes_value, train, batch)
+        sums = add_to_sums(sums, {"loss": info.loss, **info.metrics}, info.weight)
+        return train, sums, jnp.isfinite(info.loss), _as_float(info.learning_rate)
 
-    rate = _next_learning_rate(run)
-    return jax.lax.while_loop(
-        lambda carry: carry[0].finite & (carry[0].train.step < stop_at), one, (run, rate)
+    # Only what a step changes is carried: the compiler copies and analyzes the rest needlessly.
+    start = (run.train, run.sums, run.finite, _next_learning_rate(run))
+    train, sums, finite, rate = jax.lax.while_loop(
+        lambda carry: carry[2] & (carry[0].step < stop_at), one, start
     )
+    return run._replace(train=train, sums=sums, finite=finite), rate
 
 
 def _end_epoch(

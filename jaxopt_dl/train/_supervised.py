@@ -1,6 +1,7 @@
 """The objective of supervised learning: a layer, a loss, perhaps a penalty."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import jax
@@ -10,8 +11,6 @@ import numpy as np
 from jaxopt_dl._core.errors import check_callable, check_shape, fail
 from jaxopt_dl._core.numerics import along_first, weighted_mean
 from jaxopt_dl._core.types import Array, Aux, Batch, Key, Layer, Metric, PyTree
-
-TARGETS_PER_CHECK = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,21 +64,17 @@ class Supervised:
         """Check the targets of a whole data set on the host, before anything is compiled.
 
         Inside a compiled program a label out of range can only make the loss NaN. Here the loss
-        and the metrics see every target once, with outputs of zero, and may raise.
+        and the metrics see every target once and may raise.
         """
         x, y = _inputs_and_targets(data)
         y = np.asarray(y)
-        one = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.asarray(x[:1]).dtype)
-        outputs, _ = jax.eval_shape(
-            lambda p, s, rows: self.layer.apply(p, s, rows, training=False), params, state, one
-        )
+        one = jax.ShapeDtypeStruct((1, *np.shape(x)[1:]), jnp.result_type(x))
+        outputs, _ = _evaluated.eval_shape(self.layer, params, state, one)
         if "weight" in data:
             y = y[np.asarray(data["weight"]) > 0]
-        for start in range(0, len(y), TARGETS_PER_CHECK):
-            targets = jnp.asarray(y[start : start + TARGETS_PER_CHECK])
-            zeros = jnp.zeros((len(targets), *outputs.shape[1:]), outputs.dtype)
-            for function in (self.loss, *(metric for _, metric in self.metrics)):
-                function(zeros, targets)
+        zeros = jax.ShapeDtypeStruct((len(y), *outputs.shape[1:]), outputs.dtype)
+        for function in (self.loss, *(metric for _, metric in self.metrics)):
+            _try_targets(function, zeros, y)
 
 
 def supervised(
@@ -143,6 +138,20 @@ def _inputs_and_targets(batch: Batch) -> tuple[Array, Array]:
         came = f"got {', '.join(sorted(batch)) or 'nothing'}"
         fail("supervised", rule, came, 'Name them so: `{"x": inputs, "y": targets}`.')
     return batch["x"], batch["y"]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _evaluated(layer: Layer, params: PyTree, state: PyTree, x: Array) -> tuple[Array, PyTree]:
+    return layer.apply(params, state, x, training=False)
+
+
+def _try_targets(function: Metric, outputs: jax.ShapeDtypeStruct, targets: np.ndarray) -> None:
+    """Let a loss look at known targets; its arithmetic is traced only, so nothing is compiled."""
+    try:
+        jax.eval_shape(lambda traced: function(traced, targets), outputs)
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
+        # It judges by numbers that JAX computes; so it is given numbers.
+        function(jnp.zeros(outputs.shape, outputs.dtype), jnp.asarray(targets))
 
 
 def _mean(name: str, values: Array, weight: Array) -> tuple[Array, Array]:

@@ -1,5 +1,6 @@
 """What `fit` and `evaluate` check on the host, once, before anything is compiled."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -62,19 +63,12 @@ def check_objective(
         came = f"got a {type(objective).__name__} that is not"
         fail(who, rule, came, "Use a function, or a frozen dataclass.", kind=TypeError)
     count = len(next(iter(data.values())))
-    batch = {"weight": jnp.ones((count,), float), "mask": jnp.ones((count,), bool), **data}
-    key = jax.random.key(0)
+    weight = jax.ShapeDtypeStruct((count,), jnp.result_type(float))
+    mask = jax.ShapeDtypeStruct((count,), bool)
+    batch = {"weight": weight, "mask": mask, **data}
     metrics: dict[str, jax.ShapeDtypeStruct] = {}
     for training in (True, False):
-        result = jax.eval_shape(
-            lambda p, s, b, k, mode=training: objective(
-                p, s, b, key=k if mode else None, training=mode
-            ),
-            params,
-            state,
-            batch,
-            key,
-        )
+        result = _traced.eval_shape(objective, params, state, batch, training)
         found = _check_result(who, result, state)
         if not training and found.keys() != metrics.keys():
             rule = "the objective must return the same metrics in training and in evaluation"
@@ -85,6 +79,15 @@ def check_objective(
     if check is not None:
         check(params, state, data)
     return metrics
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _traced(
+    objective: Objective, params: PyTree, state: PyTree, batch: Batch, training: bool
+) -> tuple[Array, Aux]:
+    """Call the objective; `jit` remembers the trace, so the next run need not repeat it."""
+    key = jax.random.key(0) if training else None
+    return objective(params, state, batch, key=key, training=training)
 
 
 def check_augment(
