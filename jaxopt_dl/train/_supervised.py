@@ -74,7 +74,7 @@ class Supervised:
             y = y[np.asarray(data["weight"]) > 0]
         zeros = jax.ShapeDtypeStruct((len(y), *outputs.shape[1:]), outputs.dtype)
         for function in (self.loss, *(metric for _, metric in self.metrics)):
-            _try_targets(function, zeros, y)
+            _try_targets(function, zeros, jnp.asarray(y))
 
 
 def supervised(
@@ -145,13 +145,13 @@ def _evaluated(layer: Layer, params: PyTree, state: PyTree, x: Array) -> tuple[A
     return layer.apply(params, state, x, training=False)
 
 
-def _try_targets(function: Metric, outputs: jax.ShapeDtypeStruct, targets: np.ndarray) -> None:
+def _try_targets(function: Metric, outputs: jax.ShapeDtypeStruct, targets: Array) -> None:
     """Let a loss look at known targets; its arithmetic is traced only, so nothing is compiled."""
     try:
         jax.eval_shape(lambda traced: function(traced, targets), outputs)
     except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError):
         # It judges by numbers that JAX computes; so it is given numbers.
-        function(jnp.zeros(outputs.shape, outputs.dtype), jnp.asarray(targets))
+        function(jnp.zeros(outputs.shape, outputs.dtype), targets)
 
 
 def _mean(name: str, values: Array, weight: Array) -> tuple[Array, Array]:

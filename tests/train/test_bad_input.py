@@ -73,6 +73,18 @@ def test_bad_data_raises_before_anything_is_compiled(case):
         fit(data)
 
 
+def test_a_loss_of_ones_own_may_judge_targets_by_numbers_jax_computes():
+    def loss(outputs, targets):
+        if not isinstance(targets, jax.core.Tracer) and jnp.max(targets) > 1:
+            raise ValueError("targets above 1")
+        return jnp.mean(outputs, axis=1)
+
+    layer = nn.dense(3)
+    params, state = layer.init(jax.random.key(0), (4,))
+    with pytest.raises(ValueError, match="targets above 1"):
+        train.evaluate(train.supervised(layer, loss), params, state, blobs())
+
+
 @pytest.mark.parametrize("case", [c for c in DATA if c != "smaller than a batch"])
 def test_bad_dev_data_raises_too(case):
     data, kind, words = DATA[case]
