@@ -12,6 +12,7 @@ from ._run import FitResult
 from ._state import StepInfo, TrainState
 from ._step import make_step
 from ._stopping import EarlyStopping, StoppingState, early_stopping
+from ._stream import Stream, stream
 from ._supervised import Supervised, supervised
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "RunLength",
     "StepInfo",
     "StoppingState",
+    "Stream",
     "Supervised",
     "TrainState",
     "compilations",
@@ -37,5 +39,6 @@ __all__ = [
     "make_step",
     "predict",
     "save_params",
+    "stream",
     "supervised",
 ]

@@ -5,54 +5,27 @@ argument. So one compilation serves a whole run, and the next run with other num
 """
 
 import functools
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
 from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
 from jaxopt_dl._core.trees import all_finite
-from jaxopt_dl._core.types import Array, Batch, Key, Objective
+from jaxopt_dl._core.types import Array, Batch
 
-from ._evaluate import add_to_sums, evaluate_all, means, take
+from ._evaluate import add_to_sums, evaluate_all, means
 from ._parallel import keep_replicated, split_rows
+from ._plan import Plan
+from ._source import Source
 from ._state import RunState
 from ._step import update_once
 from ._stopping import EarlyStopping
 
 ROWS_PER_CALL = 64
 """Most epochs one call of the program can report; longer calls just return earlier."""
-
-
-class Plan(NamedTuple):
-    """What decides the form of the program: hashable, compared by value."""
-
-    objective: Objective
-    update: Callable
-    takes_value: bool
-    has_plateau: bool
-    monitor: str
-    maximize: bool
-    batch_size: int
-    drop_last: bool
-    order: str
-    mesh: Mesh | None
-
-    def steps_per_epoch(self, rows: int) -> int:
-        """Return the number of updates in one pass over `rows` examples."""
-        return data_tools.num_batches(rows, self.batch_size, drop_last=self.drop_last)
-
-    def batches(self, key: Key, rows: int) -> data_tools.Batches:
-        """Return the batches of one epoch; a last one that is dropped may be among them."""
-        if self.order == "iid":
-            return data_tools.iid_batches(key, rows, self.batch_size)
-        if self.order == "given":
-            return data_tools.ordered_batches(rows, self.batch_size)
-        return data_tools.epoch_batches(key, rows, self.batch_size, drop_last=self.drop_last)
 
 
 class Report(NamedTuple):
@@ -71,7 +44,7 @@ class Report(NamedTuple):
 def advance(
     plan: Plan,
     run: RunState,
-    data: Batch,
+    source: Source,
     dev: Batch | None,
     augment: data_tools.Augmentation | None,
     stop_at: Array,
@@ -94,8 +67,8 @@ def advance(
     def advance_epoch(carry: tuple[RunState, Report]) -> tuple[RunState, Report]:
         run, report = carry
         before = run.train.step
-        run, learning_rate = _run_steps(plan, run, data, augment, stop_at)
-        steps = plan.steps_per_epoch(_size(data))
+        run, learning_rate = _run_steps(plan, run, source, augment, stop_at)
+        steps = source.steps_per_epoch(plan)
         ended = run.finite & (run.train.step % steps == 0) & (run.train.step > before)
         return jax.lax.cond(
             ended,
@@ -109,21 +82,19 @@ def advance(
 def _run_steps(
     plan: Plan,
     run: RunState,
-    data: Batch,
+    source: Source,
     augment: data_tools.Augmentation | None,
     stop_at: Array,
 ) -> tuple[RunState, Array | None]:
     """Train to the end of the epoch or to `stop_at`, whichever comes first."""
-    rows = _size(data)
-    steps = plan.steps_per_epoch(rows)
+    steps = source.steps_per_epoch(plan)
     epoch = run.train.step // steps
     stop_at = jnp.minimum(stop_at, (epoch + 1) * steps)
-    indices, masks = plan.batches(keys.at(run.order, epoch), rows)
+    batch_at = source.epoch(plan, keys.at(run.order, epoch))
 
     def one(carry: tuple) -> tuple:
         train, sums, _, _ = carry
-        place = train.step % steps
-        batch = split_rows(plan.mesh, take(data, indices[place], masks[place]))
+        batch = split_rows(plan.mesh, batch_at(train.step % steps))
         if augment is not None:
             batch = augment(keys.at(run.augment, train.step), batch)
         train, info = update_once(plan.objective, plan.update, plan.takes_value, train, batch)
@@ -199,7 +170,3 @@ def _next_learning_rate(run: RunState) -> Array | None:
 
 def _as_float(value: Array | None) -> Array | None:
     return None if value is None else value.astype(jnp.zeros((), float).dtype)
-
-
-def _size(data: Batch) -> int:
-    return next(iter(data.values())).shape[0]

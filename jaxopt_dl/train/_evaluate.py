@@ -14,16 +14,9 @@ from jaxopt_dl._core.types import Array, Batch, Objective, PyTree
 
 from ._history import shortest
 from ._parallel import rows_per_batch, split_rows
+from ._source import take
 from ._state import own
 from ._validate import as_arrays, check_objective
-
-
-def take(data: Batch, indices: Array, mask: Array) -> dict[str, Array]:
-    """Gather the rows of one batch; add `weight`, 0 on padding, and `mask`, where it is not 0."""
-    batch = {name: values[indices] for name, values in data.items()}
-    weight = batch.get("weight", jnp.ones(mask.shape, float))
-    weight = jnp.where(mask, weight, jnp.zeros_like(weight))
-    return batch | {"weight": weight, "mask": weight > 0}
 
 
 def add_to_sums(sums: dict[str, Array], values: dict[str, Array], weight: Array) -> dict:

@@ -12,14 +12,16 @@ from jaxopt_dl import optim
 from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, check_key, fail
 from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
 
-from ._engine import Plan
 from ._parallel import data_mesh, is_first_process, replicate
+from ._plan import Plan
 from ._progress import Progress, choose_progress
 from ._run import FitResult, drive
 from ._state import begin_run, own
 from ._stopping import EarlyStopping, early_stopping
+from ._stream import Stream, first_batch
 from ._supervised import Supervised
-from ._validate import as_arrays, check_augment, check_objective
+from ._supply import make_supply
+from ._validate import as_arrays, check_arrays, check_augment, check_objective
 
 
 def fit(
@@ -27,7 +29,7 @@ def fit(
     params: PyTree,
     state: PyTree,
     optimizer: optax.GradientTransformation | Callable[[RunLength], optax.GradientTransformation],
-    data: Batch,
+    data: Batch | Stream,
     *,
     key: Key,
     epochs: int,
@@ -59,7 +61,9 @@ def fit(
         `value=` if it takes extra arguments; `optim.reduce_on_plateau` instead sees the dev loss
         once per epoch (without a dev set, the epoch's training loss).
       data: name -> array, sharing their first axis; a batch holds rows of each, and `weight`
-        and `mask`, each `(batch,)`. An array `weight`, `(rows,)`, weights the rows.
+        and `mask`, each `(batch,)`. An array `weight`, `(rows,)`, weights the rows. Where an
+        array is mapped from a file (`np.memmap`), rows are read while they are needed, ahead of
+        use, with the same numbers as from memory. Or a `stream` of batches.
       key: a PRNG key; order of examples and model randomness come from it.
       epochs: passes over the data, at least 1.
       batch_size: rows per update, from 1 to the number of rows.
@@ -116,9 +120,10 @@ def fit(
     check_callable("fit", "should_stop", should_stop)
     check_choice("fit", "remainder", remainder, ["mask", "drop", None])
     check_choice("fit", "order", order, ["shuffle", "iid", "given"])
-    arrays = as_arrays("fit", "data", data)
+    arrays = first_batch(data) if isinstance(data, Stream) else check_arrays("fit", "data", data)
     dev_arrays = None if dev is None else as_arrays("fit", "dev", dev)
-    _check_batch_size(batch_size, arrays)
+    if not isinstance(data, Stream):
+        _check_batch_size(batch_size, arrays)
     mesh = data_mesh("fit", mesh, batch_size)
     params, state = own(params), own(state)
     metric_names = _check_model(objective, params, state, arrays, dev_arrays)
@@ -127,8 +132,7 @@ def fit(
         remainder = "mask" if isinstance(objective, Supervised) else "drop"
     drop_last = remainder == "drop"
     augment = check_augment("fit", augment, arrays, batch_size)
-    rows = len(next(iter(arrays.values())))
-    steps_per_epoch = data_tools.num_batches(rows, batch_size, drop_last=drop_last)
+    steps_per_epoch = _steps_per_epoch(data, arrays, batch_size, drop_last)
     total_steps = epochs * steps_per_epoch
     optimizer = _build(optimizer, RunLength(total_steps, steps_per_epoch))
     opt_state = optimizer.init(params)
@@ -148,8 +152,16 @@ def fit(
         order,
         mesh,
     )
-    run, arrays, dev_arrays = replicate(mesh, (run, arrays, dev_arrays))
-    return drive(plan, run, arrays, dev_arrays, augment, total_steps, display, should_stop)
+    run, dev_arrays = replicate(mesh, (run, dev_arrays))
+    with make_supply(plan, data, arrays, run.order) as supply:
+        return drive(plan, run, supply, dev_arrays, augment, total_steps, display, should_stop)
+
+
+def _steps_per_epoch(data: Batch | Stream, arrays: Batch, batch_size: int, drop_last: bool) -> int:
+    if isinstance(data, Stream):
+        return data.steps_per_epoch
+    rows = len(next(iter(arrays.values())))
+    return data_tools.num_batches(rows, batch_size, drop_last=drop_last)
 
 
 def _build(

@@ -11,11 +11,14 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Batch, Outcome, PyTree
 from jaxopt_dl.data import Augmentation
 
-from ._engine import Plan, Report, advance
+from ._engine import Report, advance
 from ._history import History, Row, shortest
 from ._parallel import anyone, slowest
+from ._plan import Plan
 from ._progress import Progress
+from ._source import Source
 from ._state import RunState, TrainState
+from ._supply import Supply
 
 SECONDS_PER_CALL = 0.25
 """How long one call of the program should take: short enough for progress and Ctrl-C."""
@@ -55,7 +58,7 @@ class FitResult:
 def drive(
     plan: Plan,
     run: RunState,
-    data: Batch,
+    supply: Supply,
     dev: Batch | None,
     augment: Augmentation | None,
     total_steps: int,
@@ -63,21 +66,24 @@ def drive(
     should_stop: Callable[[], bool],
 ) -> FitResult:
     """Train to `total_steps`, a stop, a non-finite loss or an interruption."""
-    steps_per_epoch = plan.steps_per_epoch(len(next(iter(data.values()))))
+    source, _ = supply.at(0)
+    steps_per_epoch = source.steps_per_epoch(plan)
     before, after, report = run, run, None
     rows: dict[int, Row] = {}
     outcome, compile_seconds, started = None, 0.0, time.perf_counter()
     try:
         progress.compiling()
         # A call that may do no step only compiles; and only if no earlier run did.
-        jax.block_until_ready(advance(plan, run, data, dev, augment, np.int32(0)))
+        jax.block_until_ready(advance(plan, run, source, dev, augment, np.int32(0)))
         compile_seconds = time.perf_counter() - started
         progress.compiled(compile_seconds)
         budget = min(10, steps_per_epoch)
         while (outcome := _outcome(run, total_steps, should_stop)) is None:
             called = time.perf_counter()
-            stop_at = min(int(run.train.step) + budget, total_steps)
-            after, report = advance(plan, run, data, dev, augment, np.int32(stop_at))
+            step = int(run.train.step)
+            source, until = supply.at(step)
+            stop_at = min(step + budget, total_steps, until)
+            after, report = advance(plan, run, source, dev, augment, np.int32(stop_at))
             jax.block_until_ready(after)
             budget = _next_budget(budget, slowest(time.perf_counter() - called))
             new = _rows(run, report, steps_per_epoch)
@@ -94,7 +100,7 @@ def drive(
     if not run.finite:
         outcome = Outcome.NON_FINITE
         bad_step = int(run.train.step)
-        run = run._replace(train=_last_finite(plan, before, data, dev, augment, bad_step))
+        run = run._replace(train=_last_finite(plan, before, source, dev, augment, bad_step))
     progress.finished(outcome)
     last = (run.train.params, run.train.model_state)
     return FitResult(
@@ -152,7 +158,7 @@ def _place(column: str) -> tuple[bool, bool, bool, str]:
 def _last_finite(
     plan: Plan,
     before: RunState,
-    data: Batch,
+    source: Source,
     dev: Batch | None,
     augment: Augmentation | None,
     bad_step: int,
@@ -164,7 +170,7 @@ def _last_finite(
     low, high, best = int(before.train.step), bad_step - 1, before.train
     while low <= high:
         middle = high if best is before.train and high == bad_step - 1 else (low + high + 1) // 2
-        train = advance(plan, before, data, dev, augment, np.int32(middle))[0].train
+        train = advance(plan, before, source, dev, augment, np.int32(middle))[0].train
         if all_finite((train.params, train.model_state)):
             best, low = train, middle + 1
         else:

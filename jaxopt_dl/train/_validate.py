@@ -18,7 +18,17 @@ RESERVED = ("loss", "weight", "learning_rate")
 
 
 def as_arrays(who: str, name: str, data: Any) -> dict[str, Array]:
-    """Check a data set and put it on the device.
+    """Check a data set and put it on the device; errors are those of `check_arrays`."""
+    return {key: jnp.asarray(values) for key, values in check_arrays(who, name, data).items()}
+
+
+def is_on_disk(values: Any) -> bool:
+    """Whether an array is mapped from a file, to be read only where it is needed."""
+    return isinstance(values, np.memmap)
+
+
+def check_arrays(who: str, name: str, data: Any) -> dict[str, np.ndarray]:
+    """Check a data set on the host; of an array on disk, only the form.
 
     Raises:
       TypeError: if it is not a mapping of numeric arrays.
@@ -39,9 +49,9 @@ def as_arrays(who: str, name: str, data: Any) -> dict[str, Array]:
     if 0 in sizes.values():
         rule = f"`{name}` must hold at least one row"
         fail(who, rule, "got an empty set", "Check how it was split or loaded.")
-    if "weight" in arrays:
+    if "weight" in arrays and not is_on_disk(arrays["weight"]):
         _check_weight(who, name, arrays["weight"], next(iter(sizes.values())))
-    return {key: jnp.asarray(values) for key, values in arrays.items()}
+    return arrays
 
 
 def check_objective(
@@ -123,6 +133,11 @@ def _form(spec: jax.ShapeDtypeStruct | None) -> str:
 
 
 def _numeric(who: str, name: str, values: Any) -> np.ndarray:
+    if is_on_disk(values):
+        if not np.issubdtype(values.dtype, np.number) or values.ndim == 0:
+            came = f"got dtype {values.dtype} of shape {values.shape}"
+            fail(who, f"`{name}` must hold rows of numbers", came, "Store it as numbers.")
+        return values
     data_tools.check_finite(who, name, values)
     array = np.asarray(values)
     kind = array.dtype

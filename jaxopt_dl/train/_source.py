@@ -1,0 +1,89 @@
+"""Where the compiled program takes its batches from: data on the device, or a chunk of batches."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxopt_dl._core.types import Array, Batch, Key
+
+from ._plan import Plan
+
+
+class Source(Protocol):
+    """A pytree of arrays from which steps take their batches."""
+
+    def steps_per_epoch(self, plan: Plan) -> int:
+        """Return the number of updates in one pass."""
+        ...
+
+    def epoch(self, plan: Plan, key: Key) -> Callable[[Array], Batch]:
+        """Return the batches of one epoch, by their place in it; `key` decides their order."""
+        ...
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class InMemory:
+    """A whole data set on the device, `(rows, ...)` each."""
+
+    data: Batch
+
+    def steps_per_epoch(self, plan: Plan) -> int:
+        """Return the number of updates in one pass."""
+        return plan.steps_per_epoch(self._rows())
+
+    def epoch(self, plan: Plan, key: Key) -> Callable[[Array], Batch]:
+        """Return the batches of one epoch, gathered when they are asked for."""
+        indices, masks = plan.batches(key, self._rows())
+        return lambda place: take(self.data, indices[place], masks[place])
+
+    def _rows(self) -> int:
+        return next(iter(self.data.values())).shape[0]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Some batches of an epoch, `(batches, batch_size, ...)` each, already in their order.
+
+    Attributes:
+      batches: name -> rows.
+      masks: which rows are real, `(batches, batch_size)`.
+      first: place of the first batch in its epoch.
+      steps: batches in an epoch.
+    """
+
+    batches: Batch
+    masks: Array | np.ndarray
+    first: Array | np.ndarray
+    steps: int = dataclasses.field(metadata={"static": True})
+
+    def steps_per_epoch(self, plan: Plan) -> int:
+        """Return the number of updates in one pass."""
+        return self.steps
+
+    def epoch(self, plan: Plan, key: Key) -> Callable[[Array], Batch]:
+        """Return the batches that are here; the host has put them in order."""
+
+        def batch(place: Array) -> Batch:
+            here = place - self.first
+            rows = {name: values[here] for name, values in self.batches.items()}
+            return with_weight(rows, self.masks[here])
+
+        return batch
+
+
+def take(data: Batch, indices: Array, mask: Array) -> dict[str, Array]:
+    """Gather the rows of one batch; add `weight`, 0 on padding, and `mask`, where it is not 0."""
+    return with_weight({name: values[indices] for name, values in data.items()}, mask)
+
+
+def with_weight(batch: Batch, mask: Array) -> dict[str, Array]:
+    """Add `weight`, 0 outside the mask, and `mask`, where it is not 0."""
+    weight = batch.get("weight", jnp.ones(mask.shape, float))
+    weight = jnp.where(mask, weight, jnp.zeros_like(weight))
+    return {**batch, "weight": weight, "mask": weight > 0}
