@@ -12,10 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from _problems import DECAY, LEARNING_RATE, Problem
-
-Run = Callable[[int], float]
-"""Trains so many epochs more and returns the best dev loss."""
+from _problems import DECAY, LEARNING_RATE, Problem, Run, looped
 
 
 def initial(problem: Problem) -> tuple[list, list]:
@@ -44,9 +41,7 @@ def forward(problem: Problem, pool: Callable, params, averages, x, training: boo
         last = place == len(params) - 1
         if problem.kind == "conv" and not last:
             form = ("NHWC", "HWIO", "NHWC")
-            z = jax.lax.conv_general_dilated(
-                x, p["kernel"], (1, 1), "SAME", dimension_numbers=form
-            )
+            z = jax.lax.conv_general_dilated(x, p["kernel"], (1, 1), "SAME", dimension_numbers=form)
             x = pool(jax.nn.relu(z + p["bias"]))
             new.append(s)
             continue
@@ -75,9 +70,7 @@ def batch_norm(p: dict, s: dict, z: jax.Array, training: bool) -> tuple[jax.Arra
 
 
 def pool_by_window(x: jax.Array) -> jax.Array:
-    return jax.lax.reduce_window(
-        x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"
-    )
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
 
 
 def pool_by_reshape(x: jax.Array) -> jax.Array:
@@ -117,23 +110,18 @@ def loop(problem: Problem, pool: Callable = pool_by_reshape) -> Run:
     x, y = map(jnp.asarray, problem.data)
     dev = tuple(map(jnp.asarray, problem.dev))
     step = jax.jit(lambda state, x, y, rows: update(state, x[rows], y[rows]), donate_argnums=0)
-    measure = jax.jit(evaluate)
-    random = np.random.default_rng(2)
-    state, lowest, best = start(problem), np.inf, None
+    loss = jax.jit(evaluate)
+    state, best = start(problem), None
 
-    def run(epochs: int) -> float:
-        nonlocal state, lowest, best
-        for _ in range(epochs):
-            order = random.permutation(len(x)).astype(np.int32)
-            for rows in order.reshape(problem.steps, problem.batch_size):
-                state = step(state, x, y, rows)
-            value = float(measure(state, *dev))
-            if value < lowest:
-                lowest, best = value, jax.tree.map(jnp.copy, state[:2])
-        jax.block_until_ready((state, best))
-        return lowest
+    def update_rows(rows: np.ndarray) -> None:
+        nonlocal state
+        state = step(state, x, y, rows)
 
-    return run
+    def keep() -> None:
+        nonlocal best
+        best = jax.tree.map(jnp.copy, state[:2])
+
+    return looped(problem, update_rows, lambda: float(loss(state, *dev)), keep)
 
 
 def scan(problem: Problem, pool: Callable = pool_by_reshape) -> Run:
@@ -146,6 +134,7 @@ def scan(problem: Problem, pool: Callable = pool_by_reshape) -> Run:
         state, lowest, best, key = carry
         key, now = jax.random.split(key)
         order = jax.random.permutation(now, len(data[0]))
+        order = order[: problem.steps * problem.batch_size]
         order = order.reshape(problem.steps, problem.batch_size)
 
         def one(state: tuple, rows: jax.Array) -> tuple[tuple, None]:

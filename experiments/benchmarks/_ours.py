@@ -1,6 +1,5 @@
 """The same trainings with the library: `fit` as it comes, silent."""
 
-
 import jax
 from _problems import LEARNING_RATE, Problem
 
