@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def digits() -> tuple[tuple, tuple]:
     """scikit-learn's digits: 23 batches of 64 to train on, the other 325 for dev."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     order = np.random.default_rng(0).permutation(len(bunch.target))
     x = (bunch.data / 16).astype(np.float32)[order]
     y = bunch.target.astype(np.int32)[order]

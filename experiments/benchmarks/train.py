@@ -110,7 +110,7 @@ def start_times(rounds: int, epochs: int = START_EPOCHS) -> dict[str, list[float
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--problem", choices=[*_problems.NAMES, "start"], help="only this one")
     parser.add_argument("--peers", help=f"only these, by commas: {', '.join(PEERS)}")
     parser.add_argument("--rounds", type=int, default=FEWEST_ROUNDS)
