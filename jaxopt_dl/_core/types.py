@@ -66,6 +66,34 @@ class Objective(Protocol):
         ...
 
 
+class ProbeInput(NamedTuple):
+    """What a probe sees of one training step, inside the compiled program.
+
+    Attributes:
+      objective: the function that is minimized; call it to look inside the model.
+      params: the parameters before the update.
+      model_state: the model state before the update.
+      batch: the batch, with `weight` and `mask`.
+      key: the key of this step; the objective drew its randomness from it.
+      loss: the value of the objective, a scalar.
+      gradients: its gradient, in the form of the parameters.
+      updates: what the optimizer adds to the parameters.
+    """
+
+    objective: Objective
+    params: PyTree
+    model_state: PyTree
+    batch: Batch
+    key: Key
+    loss: Array
+    gradients: PyTree
+    updates: PyTree
+
+
+Probe: TypeAlias = Callable[[ProbeInput], dict[str, Array]]
+"""A pure function `seen -> {name: scalar}`, evaluated in chosen steps of a training."""
+
+
 class RunLength(NamedTuple):
     """How long a run is, in optimizer updates; given to `fit(optimizer=function)`.
 

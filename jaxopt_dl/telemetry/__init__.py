@@ -9,6 +9,7 @@ from ._gradients import Health, gradient_norms, health
 from ._learning import LrVerdict, lr_verdict
 from ._learning_curve import LearningCurve, learning_curve
 from ._parameters import UnitSymmetry, layer_gains, sparsity, unit_symmetry
+from ._probes import probe_activations, probe_gradient, probe_layers
 from ._site_stats import SiteStats, site_stats, site_symmetry
 from ._tap_gradients import Tapped, tap_gradients
 from ._taps import tap
@@ -35,6 +36,9 @@ __all__ = [
     "layer_gains",
     "learning_curve",
     "lr_verdict",
+    "probe_activations",
+    "probe_gradient",
+    "probe_layers",
     "site_stats",
     "site_symmetry",
     "sparsity",

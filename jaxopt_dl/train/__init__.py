@@ -1,11 +1,11 @@
 """Training: compiled epochs, evaluation, early stopping, history."""
 
-from jaxopt_dl._core.types import Aux, Objective, Outcome, RunLength
+from jaxopt_dl._core.types import Aux, Objective, Outcome, Probe, ProbeInput, RunLength
 
 from ._compilations import Compiled, compilations, enable_compile_cache
 from ._evaluate import evaluate, predict
 from ._fit import fit
-from ._history import History
+from ._history import History, Table
 from ._params_file import load_params, save_params
 from ._progress import Progress
 from ._run import FitResult
@@ -23,12 +23,15 @@ __all__ = [
     "History",
     "Objective",
     "Outcome",
+    "Probe",
+    "ProbeInput",
     "Progress",
     "RunLength",
     "StepInfo",
     "StoppingState",
     "Stream",
     "Supervised",
+    "Table",
     "TrainState",
     "compilations",
     "early_stopping",

@@ -5,6 +5,7 @@ argument. So one compilation serves a whole run, and the next run with other num
 """
 
 import functools
+from collections import OrderedDict
 from typing import NamedTuple
 
 import jax
@@ -14,11 +15,12 @@ from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
 from jaxopt_dl._core.trees import all_finite
-from jaxopt_dl._core.types import Array, Batch
+from jaxopt_dl._core.types import Array, Batch, Probe
 
 from ._evaluate import add_to_sums, evaluate_all, means
 from ._parallel import keep_replicated, split_rows
 from ._plan import Plan
+from ._probing import Probed, empty, has_room, measure, record
 from ._source import Source
 from ._state import RunState
 from ._step import update_once
@@ -34,10 +36,12 @@ class Report(NamedTuple):
     Attributes:
       rows: column -> values of the epochs that ended, `(ROWS_PER_CALL,)`.
       count: how many of them are filled.
+      probed: what the probes found, or None where there are none.
     """
 
     rows: dict[str, Array]
     count: Array
+    probed: Probed | None
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -48,6 +52,7 @@ def advance(
     dev: Batch | None,
     augment: data_tools.Augmentation | None,
     stop_at: Array,
+    probe_every: Array,
 ) -> tuple[RunState, Report]:
     """Train until step `stop_at`, a stop, a non-finite loss, or a full report.
 
@@ -57,24 +62,29 @@ def advance(
     report = Report(
         {name: jnp.full((ROWS_PER_CALL,), jnp.nan, float) for name in columns},
         jnp.zeros((), jnp.int32),
+        empty(probe_names(plan, run, source, augment)),
     )
 
     def unfinished(carry: tuple[RunState, Report]) -> Array:
         run, report = carry
         going = run.finite & ~run.stopping.stopped & (run.train.step < stop_at)
-        return going & (report.count < ROWS_PER_CALL)
+        return going & (report.count < ROWS_PER_CALL) & has_room(report.probed)
 
     def advance_epoch(carry: tuple[RunState, Report]) -> tuple[RunState, Report]:
         run, report = carry
         before = run.train.step
-        run, learning_rate = _run_steps(plan, run, source, augment, stop_at)
+        run, learning_rate, probed = _run_steps(
+            plan, run, report.probed, source, augment, stop_at, probe_every
+        )
+        report = report._replace(probed=None)  # large, and not needed below
         steps = source.steps_per_epoch(plan)
         ended = run.finite & (run.train.step % steps == 0) & (run.train.step > before)
-        return jax.lax.cond(
+        run, report = jax.lax.cond(
             ended,
             lambda: _end_epoch(plan, run, report, dev, steps, learning_rate),
             lambda: (run, report),
         )
+        return run, report._replace(probed=probed)
 
     return keep_replicated(plan.mesh, jax.lax.while_loop(unfinished, advance_epoch, (run, report)))
 
@@ -82,31 +92,71 @@ def advance(
 def _run_steps(
     plan: Plan,
     run: RunState,
+    probed: Probed | None,
     source: Source,
     augment: data_tools.Augmentation | None,
     stop_at: Array,
-) -> tuple[RunState, Array | None]:
+    probe_every: Array,
+) -> tuple[RunState, Array | None, Probed | None]:
     """Train to the end of the epoch or to `stop_at`, whichever comes first."""
     steps = source.steps_per_epoch(plan)
     epoch = run.train.step // steps
     stop_at = jnp.minimum(stop_at, (epoch + 1) * steps)
     batch_at = source.epoch(plan, keys.at(run.order, epoch))
 
-    def one(carry: tuple) -> tuple:
-        train, sums, _, _ = carry
+    def one(carry: tuple, *, probes: tuple[Probe, ...] = ()) -> tuple:
+        train, sums, _, _, probed = carry
         batch = split_rows(plan.mesh, batch_at(train.step % steps))
         if augment is not None:
             batch = augment(keys.at(run.augment, train.step), batch)
-        train, info = update_once(plan.objective, plan.update, plan.takes_value, train, batch)
+        after, info, seen = update_once(plan.objective, plan.update, plan.takes_value, train, batch)
+        if probes:
+            probed = record(probes, probed, train.step, seen)
         sums = add_to_sums(sums, {"loss": info.loss, **info.metrics}, info.weight)
-        return train, sums, jnp.isfinite(info.loss), _as_float(info.learning_rate)
+        return after, sums, jnp.isfinite(info.loss), _as_float(info.learning_rate), probed
+
+    def going(carry: tuple) -> Array:
+        train, _, finite, _, probed = carry
+        return finite & (train.step < stop_at) & has_room(probed)
+
+    def due(carry: tuple) -> Array:
+        return carry[0].step % probe_every == 0
+
+    def stretch(carry: tuple) -> tuple:
+        probing = functools.partial(one, probes=plan.probes)
+        carry = jax.lax.while_loop(lambda carry: going(carry) & due(carry), probing, carry)
+        return jax.lax.while_loop(lambda carry: going(carry) & ~due(carry), one, carry)
 
     # Only what a step changes is carried: the compiler copies and analyzes the rest needlessly.
-    start = (run.train, run.sums, run.finite, _next_learning_rate(run))
-    train, sums, finite, rate = jax.lax.while_loop(
-        lambda carry: carry[2] & (carry[0].step < stop_at), one, start
-    )
-    return run._replace(train=train, sums=sums, finite=finite), rate
+    # With probes there are two loops and no branch, so that other steps stay as they are.
+    start = (run.train, run.sums, run.finite, _next_learning_rate(run), probed)
+    steps_of = stretch if plan.probes else one
+    train, sums, finite, rate, probed = jax.lax.while_loop(going, steps_of, start)
+    return run._replace(train=train, sums=sums, finite=finite), rate, probed
+
+
+def probe_names(
+    plan: Plan, run: RunState, source: Source, augment: data_tools.Augmentation | None
+) -> tuple[str, ...]:
+    """Return what the probes of a plan measure, in order, by tracing one step.
+
+    Raises:
+      TypeError: if a probe does not return a dict.
+      ValueError: if a value is no scalar, or two probes use one name.
+    """
+    # Of a compiled function, so that a second run remembers the trace.
+    return tuple(_look.eval_shape(plan, run, source, augment)) if plan.probes else ()
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _look(
+    plan: Plan, run: RunState, source: Source, augment: data_tools.Augmentation | None
+) -> OrderedDict[str, Array]:
+    batch = source.epoch(plan, run.order)(jnp.zeros((), jnp.int32))
+    if augment is not None:
+        batch = augment(run.augment, batch)
+    seen = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)[2]
+    return OrderedDict(measure(plan.probes, seen))  # a plain dict would come back sorted
 
 
 def _end_epoch(
@@ -141,7 +191,7 @@ def _end_epoch(
         for name, value in row.items()
     }
     sums = jax.tree.map(jnp.zeros_like, run.sums)
-    return run._replace(sums=sums), Report(rows, report.count + 1)
+    return run._replace(sums=sums), report._replace(rows=rows, count=report.count + 1)
 
 
 def _judge(plan: Plan, run: RunState, measured: dict[str, Array], epoch: Array) -> RunState:

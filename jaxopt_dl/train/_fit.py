@@ -1,6 +1,6 @@
 """`fit`: check the arguments once, then train."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import jax
@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, check_key, fail
-from jaxopt_dl._core.types import Batch, Key, Objective, PyTree, RunLength
+from jaxopt_dl._core.types import Batch, Key, Objective, Probe, PyTree, RunLength
 
 from ._parallel import data_mesh, is_first_process, replicate
 from ._plan import Plan
@@ -40,6 +40,8 @@ def fit(
     remainder: Literal["mask", "drop"] | None = None,
     order: Literal["shuffle", "iid", "given"] = "shuffle",
     mesh: Mesh | None = None,
+    probes: Sequence[Probe] = (),
+    probe_every: int = 50,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
@@ -84,6 +86,10 @@ def fit(
         holds a copy of parameters and data and computes its share of every batch; statistics are
         those of the whole batch, and the numbers those of one device up to rounding. With several
         processes (`jax.distributed`), every process calls `fit` with the same arguments.
+      probes: pure functions `seen -> {name: scalar}` that look into a step inside the compiled
+        program, such as `telemetry.probe_layers`; `seen` is a `ProbeInput`. Each function
+        object is part of the program.
+      probe_every: the probes measure the first step and from then on one in so many.
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
         by whether standard output is a terminal, None is silent; or an object with the methods
         of `Progress`.
@@ -118,6 +124,9 @@ def fit(
     check_integer("fit", "epochs", epochs, low=1)
     check_integer("fit", "batch_size", batch_size, low=1)
     check_callable("fit", "should_stop", should_stop)
+    check_integer("fit", "probe_every", probe_every, low=1)
+    for index, probe in enumerate(probes):
+        check_callable("fit", f"probes[{index}]", probe)
     check_choice("fit", "remainder", remainder, ["mask", "drop", None])
     check_choice("fit", "order", order, ["shuffle", "iid", "given"])
     arrays = first_batch(data) if isinstance(data, Stream) else check_arrays("fit", "data", data)
@@ -151,10 +160,13 @@ def fit(
         drop_last,
         order,
         mesh,
+        tuple(probes),
     )
     run, dev_arrays = replicate(mesh, (run, dev_arrays))
     with make_supply(plan, data, arrays, run.order) as supply:
-        return drive(plan, run, supply, dev_arrays, augment, total_steps, display, should_stop)
+        return drive(
+            plan, run, supply, dev_arrays, augment, total_steps, probe_every, display, should_stop
+        )
 
 
 def _steps_per_epoch(data: Batch | Stream, arrays: Batch, batch_size: int, drop_last: bool) -> int:

@@ -11,21 +11,13 @@ import numpy as np
 Row: TypeAlias = dict[str, Any]
 
 
-class History:
-    """One row per finished epoch; equal runs have equal histories.
-
-    Every row has `epoch` (from 1), `step` (updates so far), `train_loss`, the objective's
-    metrics as `train_<name>`, with a dev set `dev_loss` and `dev_<name>`, and `learning_rate`
-    (the rate the epoch's last update applied; None where the optimizer does not tell).
-    Training metrics are means over the epoch while the parameters moved; dev metrics are
-    exact, at its end.
+class Table:
+    """Rows of plain numbers under one set of names, such as what the probes of a run found.
 
     Examples:
-      >>> history = History([{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25}])
-      >>> history["train_loss"]
-      array([0.5 , 0.25])
-      >>> len(history), history.columns
-      (2, ('epoch', 'train_loss'))
+      >>> table = Table([{"step": 0, "gradient_norm": 2.0}, {"step": 50, "gradient_norm": 0.5}])
+      >>> table["gradient_norm"]
+      array([2. , 0.5])
     """
 
     def __init__(self, rows: list[Row] | tuple[Row, ...] = ()):
@@ -50,16 +42,39 @@ class History:
     def __getitem__(self, column: str) -> np.ndarray:
         """Return one column as float64; None becomes NaN."""
         if self._rows and column not in self._rows[0]:
-            raise KeyError(f"History: no column {column!r}; it has {', '.join(self.columns)}.")
+            raise KeyError(
+                f"{type(self).__name__}: no column {column!r}; it has {', '.join(self.columns)}."
+            )
         return np.array([np.nan if row[column] is None else row[column] for row in self._rows])
 
     def __repr__(self) -> str:
-        return f"History({len(self)} epochs: {', '.join(self.columns)})"
+        return f"{type(self).__name__}({len(self)} rows: {', '.join(self.columns)})"
 
     def write_jsonl(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON object per line; NaN and infinities as JSON's usual extension."""
         text = "".join(json.dumps(row) + "\n" for row in self._rows)
         pathlib.Path(path).write_text(text, encoding="utf-8")
+
+
+class History(Table):
+    """One row per finished epoch; equal runs have equal histories.
+
+    Every row has `epoch` (from 1), `step` (updates so far), `train_loss`, the objective's
+    metrics as `train_<name>`, with a dev set `dev_loss` and `dev_<name>`, and `learning_rate`
+    (the rate the epoch's last update applied; None where the optimizer does not tell).
+    Training metrics are means over the epoch while the parameters moved; dev metrics are
+    exact, at its end.
+
+    Examples:
+      >>> history = History([{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25}])
+      >>> history["train_loss"]
+      array([0.5 , 0.25])
+      >>> len(history), history.columns
+      (2, ('epoch', 'train_loss'))
+    """
+
+    def __repr__(self) -> str:
+        return f"History({len(self)} epochs: {', '.join(self.columns)})"
 
 
 def shortest(value: np.floating | np.ndarray) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from jaxopt_dl import data as data_tools
-from jaxopt_dl._core.types import Key, Objective
+from jaxopt_dl._core.types import Key, Objective, Probe
 
 
 class Plan(NamedTuple):
@@ -22,6 +22,7 @@ class Plan(NamedTuple):
     drop_last: bool
     order: str
     mesh: Mesh | None
+    probes: tuple[Probe, ...]
 
     def steps_per_epoch(self, rows: int) -> int:
         """Return the number of updates in one pass over `rows` examples."""

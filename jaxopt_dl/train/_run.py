@@ -1,6 +1,7 @@
 """The host's side of a training: call the compiled program in chunks until the run ends."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 
@@ -11,10 +12,11 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Batch, Outcome, PyTree
 from jaxopt_dl.data import Augmentation
 
-from ._engine import Report, advance
-from ._history import History, Row, shortest
+from ._engine import Report, advance, probe_names
+from ._history import History, Row, Table, shortest
 from ._parallel import anyone, slowest
 from ._plan import Plan
+from ._probing import rows_of
 from ._progress import Progress
 from ._source import Source
 from ._state import RunState, TrainState
@@ -33,6 +35,7 @@ class FitResult:
       last: `(params, state)` after the last step; after a non-finite loss the last finite ones.
       best_epoch: the epoch of `best`, counted from 1; 0 if no epoch was finished.
       history: one row per finished epoch.
+      probes: one row per measurement of the probes, `step` being the updates done before it.
       outcome: why the run ended.
       steps: updates done.
       compile_seconds: time spent tracing and compiling.
@@ -48,6 +51,7 @@ class FitResult:
     last: tuple[PyTree, PyTree]
     best_epoch: int
     history: History
+    probes: Table
     outcome: Outcome
     steps: int
     compile_seconds: float
@@ -62,6 +66,7 @@ def drive(
     dev: Batch | None,
     augment: Augmentation | None,
     total_steps: int,
+    probe_every: int,
     progress: Progress,
     should_stop: Callable[[], bool],
 ) -> FitResult:
@@ -69,12 +74,24 @@ def drive(
     source, _ = supply.at(0)
     steps_per_epoch = source.steps_per_epoch(plan)
     before, after, report = run, run, None
+    names = probe_names(plan, run, source, augment)
     rows: dict[int, Row] = {}
+    probed: dict[int, Row] = {}
+
+    def train_to(source: Source, run: RunState, stop_at: int) -> tuple[RunState, Report]:
+        return advance(plan, run, source, dev, augment, np.int32(stop_at), np.int32(probe_every))
+
+    def keep(run: RunState, report: Report) -> list[Row]:
+        new = _rows(run, report, steps_per_epoch)
+        rows.update({row["epoch"]: row for row in new})
+        probed.update({row["step"]: row for row in rows_of(report.probed, names)})
+        return new
+
     outcome, compile_seconds, started = None, 0.0, time.perf_counter()
     try:
         progress.compiling()
         # A call that may do no step only compiles; and only if no earlier run did.
-        jax.block_until_ready(advance(plan, run, source, dev, augment, np.int32(0)))
+        jax.block_until_ready(train_to(source, run, 0))
         compile_seconds = time.perf_counter() - started
         progress.compiled(compile_seconds)
         budget = min(10, steps_per_epoch)
@@ -82,25 +99,23 @@ def drive(
             called = time.perf_counter()
             step = int(run.train.step)
             source, until = supply.at(step)
-            stop_at = min(step + budget, total_steps, until)
-            after, report = advance(plan, run, source, dev, augment, np.int32(stop_at))
+            after, report = train_to(source, run, min(step + budget, total_steps, until))
             jax.block_until_ready(after)
             budget = _next_budget(budget, slowest(time.perf_counter() - called))
-            new = _rows(run, report, steps_per_epoch)
+            new = keep(run, report)
             before, run = run, after
-            rows |= {row["epoch"]: row for row in new}
             progress.advanced(int(run.train.step), new)
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
         if report is not None and after is not run:
             # The call in flight ends by itself in a fraction of a second; keep its work.
-            rows |= {row["epoch"]: row for row in _rows(run, report, steps_per_epoch)}
+            keep(run, report)
             before, run = run, after
     run_seconds = time.perf_counter() - started - compile_seconds
     if not run.finite:
         outcome = Outcome.NON_FINITE
-        bad_step = int(run.train.step)
-        run = run._replace(train=_last_finite(plan, before, source, dev, augment, bad_step))
+        replay = functools.partial(train_to, source, before)
+        run = run._replace(train=_last_finite(replay, before, int(run.train.step)))
     progress.finished(outcome)
     last = (run.train.params, run.train.model_state)
     return FitResult(
@@ -108,6 +123,7 @@ def drive(
         last=last,
         best_epoch=max(rows, default=0) if dev is None else int(run.stopping.best_epoch),
         history=History(list(rows.values())),
+        probes=Table(list(probed.values())),
         outcome=outcome,
         steps=int(run.train.step),
         compile_seconds=compile_seconds,
@@ -134,7 +150,7 @@ def _next_budget(budget: int, seconds: float) -> int:
 
 def _rows(run: RunState, report: Report, steps_per_epoch: int) -> list[Row]:
     """Return the history rows of a call that started from `run`."""
-    columns, count = jax.device_get(report)
+    columns, count = jax.device_get((report.rows, report.count))
     finished = int(run.train.step) // steps_per_epoch
     rows = []
     for index in range(int(count)):
@@ -156,12 +172,7 @@ def _place(column: str) -> tuple[bool, bool, bool, str]:
 
 
 def _last_finite(
-    plan: Plan,
-    before: RunState,
-    source: Source,
-    dev: Batch | None,
-    augment: Augmentation | None,
-    bad_step: int,
+    replay: Callable[[int], tuple[RunState, Report]], before: RunState, bad_step: int
 ) -> TrainState:
     """Replay a call to the last state before the bad step whose parameters are finite.
 
@@ -170,7 +181,7 @@ def _last_finite(
     low, high, best = int(before.train.step), bad_step - 1, before.train
     while low <= high:
         middle = high if best is before.train and high == bad_step - 1 else (low + high + 1) // 2
-        train = advance(plan, before, source, dev, augment, np.int32(middle))[0].train
+        train = replay(middle)[0].train
         if all_finite((train.params, train.model_state)):
             best, low = train, middle + 1
         else:

@@ -7,7 +7,7 @@ import optax
 
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
-from jaxopt_dl._core.types import Batch, Objective
+from jaxopt_dl._core.types import Batch, Objective, ProbeInput
 
 from ._state import StepInfo, TrainState
 
@@ -42,7 +42,11 @@ def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> 
       (True, 2)
     """
     takes_value = isinstance(optimizer, optax.GradientTransformationExtraArgs)
-    return lambda state, batch: update_once(objective, optimizer.update, takes_value, state, batch)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
+        return update_once(objective, optimizer.update, takes_value, state, batch)[:2]
+
+    return step
 
 
 def update_once(
@@ -51,8 +55,11 @@ def update_once(
     takes_value: bool,
     state: TrainState,
     batch: Batch,
-) -> tuple[TrainState, StepInfo]:
-    """Do one update of `state` on `batch`; optimizers that take it are given the loss."""
+) -> tuple[TrainState, StepInfo, ProbeInput]:
+    """Do one update of `state` on `batch`; optimizers that take it are given the loss.
+
+    What probes see comes with it; where nobody looks at it, it costs nothing.
+    """
     key = keys.at(state.key, state.step)
     differentiate = jax.value_and_grad(objective, has_aux=True)
     (loss, aux), gradients = differentiate(
@@ -63,4 +70,7 @@ def update_once(
     updates, opt_state = update(gradients, state.opt_state, state.params, **extra)
     params = optax.apply_updates(state.params, updates)
     info = StepInfo(loss, aux.metrics, aux.weight, learning_rate)
-    return TrainState(params, aux.state, opt_state, state.step + 1, state.key), info
+    seen = ProbeInput(
+        objective, state.params, state.model_state, batch, key, loss, gradients, updates
+    )
+    return TrainState(params, aux.state, opt_state, state.step + 1, state.key), info, seen
