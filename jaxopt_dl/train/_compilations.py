@@ -63,10 +63,10 @@ def compilations() -> Iterator[list[Compiled]]:
         if event == FOUND_IN_FOLDER and threading.get_ident() == thread:
             from_folder.append(True)
 
-    def timed(event: str, seconds: float, **about: Any) -> None:
+    def timed(event: str, duration_secs: float, **about: Any) -> None:
         if event == COMPILED and threading.get_ident() == thread:
             name = str(about.get("fun_name", "")).removeprefix("jit(").removesuffix(")")
-            found.append(Compiled(name, seconds, bool(from_folder)))
+            found.append(Compiled(name, duration_secs, bool(from_folder)))
             from_folder.clear()
 
     jax.monitoring.register_event_listener(heard)

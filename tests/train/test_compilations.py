@@ -112,7 +112,7 @@ def test_another_folder_may_be_chosen_later(folder):
 
 def test_a_folder_that_cannot_be_written_is_refused_and_changes_nothing(folder, tmp_path):
     (tmp_path / "file").write_text("")
-    before = jax.config.jax_compilation_cache_dir
+    before = jax.config.values["jax_compilation_cache_dir"]
     with pytest.raises(OSError, match="`folder` must be writable, got .*file/programs"):
         train.enable_compile_cache(tmp_path / "file" / "programs")
-    assert jax.config.jax_compilation_cache_dir == before
+    assert jax.config.values["jax_compilation_cache_dir"] == before
