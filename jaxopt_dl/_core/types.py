@@ -90,8 +90,12 @@ class ProbeInput(NamedTuple):
     updates: PyTree
 
 
-Probe: TypeAlias = Callable[[ProbeInput], dict[str, Array]]
-"""A pure function `seen -> {name: scalar}`, evaluated in chosen steps of a training."""
+class Probe(Protocol):
+    """A pure function that looks into chosen steps of a training."""
+
+    def __call__(self, seen: ProbeInput) -> dict[str, Array]:
+        """Return name -> scalar."""
+        ...
 
 
 class RunLength(NamedTuple):
