@@ -28,6 +28,10 @@ class Plan(NamedTuple):
         """Return the number of updates in one pass over `rows` examples."""
         return data_tools.num_batches(rows, self.batch_size, drop_last=self.drop_last)
 
+    def always_full(self, rows: int) -> bool:
+        """Whether no batch of an epoch has rows of padding."""
+        return self.order == "iid" or self.drop_last or rows % self.batch_size == 0
+
     def batches(self, key: Key, rows: int) -> data_tools.Batches:
         """Return the batches of one epoch; a last one that is dropped may be among them."""
         if self.order == "iid":

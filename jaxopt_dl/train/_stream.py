@@ -36,7 +36,8 @@ def stream(batches: Batches | Iterable[Batch], *, steps_per_epoch: int | None = 
     """Train on batches that are read, or made, while the training runs.
 
     A thread reads ahead and sends the next batches to the device while it computes. The order is
-    that in which they come.
+    that in which they come. The numbers are those of the same rows in memory: the same bits where
+    both or neither may have a short batch (`remainder="drop"` rules it out), else up to rounding.
 
     Args:
       batches: a function of the epoch, counted from 0, that returns an iterable of batches; or an
@@ -80,6 +81,7 @@ class Reader(Protocol):
     """What chunks are read with."""
 
     batch_bytes: int
+    full: bool
 
     def read(self, epoch: int, first: int, count: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return `count` batches of an epoch from place `first` on, and which rows are real."""
@@ -91,6 +93,7 @@ class ArrayReader:
 
     Attributes:
       batch_bytes: size of one batch.
+      full: whether no batch has rows of padding.
     """
 
     def __init__(
@@ -98,7 +101,10 @@ class ArrayReader:
         arrays: Mapping[str, np.ndarray],
         order: Callable[[int], data_tools.Batches],
         batch_size: int,
+        *,
+        full: bool,
     ):
+        self.full = full
         self._arrays, self._order = arrays, functools.lru_cache(maxsize=1)(order)
         self.batch_bytes = sum(x[:1].nbytes for x in arrays.values()) * batch_size
 
@@ -118,9 +124,11 @@ class IterableReader:
 
     Attributes:
       batch_bytes: size of one batch.
+      full: whether no batch has rows of padding.
     """
 
     def __init__(self, source: Stream, example: Batch, batch_size: int, *, may_be_short: bool):
+        self.full = not may_be_short
         self._source, self._form = source, _form(example)
         self._batch_size, self._may_be_short = batch_size, may_be_short
         self._epoch, self._place, self._iterator = -1, 0, iter(())

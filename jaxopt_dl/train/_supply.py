@@ -91,7 +91,7 @@ class Prefetched(Supply):
         if missing:  # One form for every chunk, so that one program serves them all.
             pad = lambda x: np.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1))  # noqa: E731
             batches, masks = jax.tree.map(pad, batches), pad(masks)
-        chunk = Chunk(batches, masks, np.asarray(first, np.int32), self._steps)
+        chunk = Chunk(batches, masks, np.asarray(first, np.int32), self._steps, self._reader.full)
         chunk = jax.device_put(chunk)
         return jax.block_until_ready(replicate(self._plan.mesh, chunk))
 
@@ -114,7 +114,7 @@ def make_supply(plan: Plan, data: Batch | Stream, arrays: Batch, order: Key) -> 
         return Resident(replicate(plan.mesh, on_device))
     rows = len(next(iter(arrays.values())))
     in_epoch = lambda epoch: _order(plan, rows, order, epoch)  # noqa: E731
-    reader = ArrayReader(arrays, in_epoch, plan.batch_size)
+    reader = ArrayReader(arrays, in_epoch, plan.batch_size, full=plan.always_full(rows))
     return Prefetched(reader, plan, plan.steps_per_epoch(rows))
 
 

@@ -143,21 +143,21 @@ def _numeric(who: str, name: str, values: Any) -> np.ndarray:
     kind = array.dtype
     if array.ndim == 0:
         fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
-    if jnp.issubdtype(kind, np.floating) and array.size:
-        largest = float(np.max(np.abs(array)))
-        stored = jax.dtypes.canonicalize_dtype(kind)
+    stored = jax.dtypes.canonicalize_dtype(kind)
+    if stored == kind or not array.size:
+        return array
+    if jnp.issubdtype(kind, np.floating):
+        largest = float(max(array.max(), -array.min()))
         if largest > float(jnp.finfo(stored).max):
             rule = f"`{name}` must fit into {stored}"
             came = f"got magnitudes up to {largest:.3g}"
             fail(who, rule, came, "Scale it, for example with `data.normalize`.")
-    if np.issubdtype(kind, np.integer) and array.size:
-        stored = jax.dtypes.canonicalize_dtype(kind)
-        if not np.can_cast(kind, stored):
-            low, high = np.iinfo(stored).min, np.iinfo(stored).max
-            if array.min() < low or array.max() > high:
-                rule = f"`{name}` must fit into {stored}"
-                came = f"got values from {array.min()} to {array.max()}"
-                fail(who, rule, came, "Renumber the labels, or convert to floating point.")
+    if np.issubdtype(kind, np.integer):
+        low, high = np.iinfo(stored).min, np.iinfo(stored).max
+        if array.min() < low or array.max() > high:
+            rule = f"`{name}` must fit into {stored}"
+            came = f"got values from {array.min()} to {array.max()}"
+            fail(who, rule, came, "Renumber the labels, or convert to floating point.")
     return array
 
 
