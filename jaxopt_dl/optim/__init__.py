@@ -16,6 +16,7 @@ from ._converged import converged
 from ._describe import Description, LeafDescription, ScheduleDescription, describe
 from ._ema import EmaState, effective_window, ema
 from ._ema_params import EmaParamsState, averaged_params, ema_params
+from ._gradient_limit import gradient_limit
 from ._guard import SkipNonfiniteState, skip_nonfinite
 from ._inspect import applied_learning_rate, with_hyperparams
 from ._momentum import MomentumState, momentum, scale_by_momentum
@@ -66,6 +67,7 @@ __all__ = [
     "ema",
     "ema_params",
     "freeze",
+    "gradient_limit",
     "gradient_noise",
     "is_kernel",
     "lr_sweep",

@@ -15,14 +15,15 @@ from jaxopt_dl import data as data_tools
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
 from jaxopt_dl._core.trees import all_finite
-from jaxopt_dl._core.types import Array, Batch, Probe
+from jaxopt_dl._core.types import Array, Batch, Probe, ProbeInput, PyTree
 
+from ._clipping import CLIPPING, clipping
 from ._evaluate import add_to_sums, evaluate_all, means
 from ._parallel import keep_replicated, split_rows
 from ._plan import Plan
 from ._probing import Probed, empty, has_room, measure, record
 from ._source import Source
-from ._state import RunState
+from ._state import RunState, StepInfo, TrainState
 from ._step import update_once
 from ._stopping import EarlyStopping
 
@@ -109,10 +110,11 @@ def _run_steps(
         batch = split_rows(plan.mesh, batch_at(train.step % steps))
         if augment is not None:
             batch = augment(keys.at(run.augment, train.step), batch)
-        after, info, seen = update_once(plan.objective, plan.update, plan.takes_value, train, batch)
+        after, info, seen = _update(plan, train, batch)
         if probes:
             probed = record(probes, probed, train.step, seen)
-        sums = add_to_sums(sums, {"loss": info.loss, **info.metrics}, info.weight)
+        clipped = clipping(plan.update, train.opt_state, seen.gradients)
+        sums = add_to_sums(sums, {"loss": info.loss, **info.metrics, **clipped}, info.weight)
         return after, sums, jnp.isfinite(info.loss), _as_float(info.learning_rate), probed
 
     def going(carry: tuple) -> Array:
@@ -155,8 +157,14 @@ def _look(
     batch = source.epoch(plan, run.order)(jnp.zeros((), jnp.int32))
     if augment is not None:
         batch = augment(run.augment, batch)
-    seen = update_once(plan.objective, plan.update, plan.takes_value, run.train, batch)[2]
+    seen = _update(plan, run.train, batch)[2]
     return OrderedDict(measure(plan.probes, seen))  # a plain dict would come back sorted
+
+
+def _update(plan: Plan, train: TrainState, batch: Batch) -> tuple[TrainState, StepInfo, ProbeInput]:
+    return update_once(
+        plan.objective, plan.update, plan.takes_value, train, batch, accumulate=plan.accumulate
+    )
 
 
 def _end_epoch(
@@ -171,17 +179,18 @@ def _end_epoch(
     train = run.train
     # A loss is finite once more when only the last update went wrong.
     run = run._replace(finite=all_finite((train.params, train.model_state)))
-    row = {f"train_{name}": value for name, value in means(run.sums).items()}
+    row = {_column(name): value for name, value in means(run.sums).items()}
+    kept = _evaluated(plan, train)
     if learning_rate is not None:
         row["learning_rate"] = learning_rate
     if dev is None:
-        run = run._replace(best=(train.params, train.model_state))
+        run = run._replace(best=(kept, train.model_state))
     else:
         measured = evaluate_all(
-            plan.objective, train.params, train.model_state, dev, plan.batch_size, plan.mesh
+            plan.objective, kept, train.model_state, dev, plan.batch_size, plan.mesh
         )
         row |= {f"dev_{name}": value for name, value in measured.items()}
-        run = _judge(plan, run, measured, train.step // steps)
+        run = _judge(plan, run, kept, measured, train.step // steps)
     if plan.has_plateau:
         watched = row["train_loss" if dev is None else "dev_loss"]
         opt_state = optim.with_evaluation(run.train.opt_state, watched)
@@ -194,24 +203,38 @@ def _end_epoch(
     return run._replace(sums=sums), report._replace(rows=rows, count=report.count + 1)
 
 
-def _judge(plan: Plan, run: RunState, measured: dict[str, Array], epoch: Array) -> RunState:
+def _evaluated(plan: Plan, train: TrainState) -> PyTree:
+    """Return the parameters that are evaluated and kept: the newest, or their average."""
+    if not plan.averaged:
+        return train.params
+    average = optim.averaged_params(train.opt_state)
+    return jax.tree.map(lambda mean, leaf: mean.astype(leaf.dtype), average, train.params)
+
+
+def _judge(
+    plan: Plan, run: RunState, kept: PyTree, measured: dict[str, Array], epoch: Array
+) -> RunState:
     """Update the stopping rule and the best parameters by the monitored dev metric."""
     rule = EarlyStopping(plan.monitor, plan.maximize, 0, 0.0)
     finite = run.finite & jnp.isfinite(measured["loss"])
     value = jnp.where(finite, measured[plan.monitor], jnp.nan)
     stopping = rule.update(run.stopping, value, epoch)
     improved = stopping.best_epoch == epoch
-    current = (run.train.params, run.train.model_state)
+    current = (kept, run.train.model_state)
     best = jax.lax.cond(improved, lambda: current, lambda: run.best)
     return run._replace(stopping=stopping, best=best, finite=finite)
 
 
 def _columns(run: RunState, dev: Batch | None) -> list[str]:
     names = [name for name in run.sums if name != "weight"]
-    columns = [f"train_{name}" for name in names]
-    columns += [] if dev is None else [f"dev_{name}" for name in names]
+    columns = [_column(name) for name in names]
+    columns += [] if dev is None else [f"dev_{name}" for name in names if name not in CLIPPING]
     known = _next_learning_rate(run) is not None
     return [*columns, "learning_rate"] if known else columns
+
+
+def _column(name: str) -> str:
+    return name if name in CLIPPING else f"train_{name}"
 
 
 def _next_learning_rate(run: RunState) -> Array | None:

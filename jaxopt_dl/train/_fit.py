@@ -12,6 +12,8 @@ from jaxopt_dl import optim
 from jaxopt_dl._core.errors import check_callable, check_choice, check_integer, check_key, fail
 from jaxopt_dl._core.types import Batch, Key, Objective, Probe, PyTree, RunLength
 
+from ._accumulate import check_accumulate
+from ._clipping import CLIPPING
 from ._parallel import data_mesh, is_first_process, replicate
 from ._plan import Plan
 from ._progress import Progress, choose_progress
@@ -40,6 +42,8 @@ def fit(
     remainder: Literal["mask", "drop"] | None = None,
     order: Literal["shuffle", "iid", "given"] = "shuffle",
     mesh: Mesh | None = None,
+    accumulate: int = 1,
+    averaged: bool = False,
     probes: Sequence[Probe] = (),
     probe_every: int = 50,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
@@ -86,6 +90,13 @@ def fit(
         holds a copy of parameters and data and computes its share of every batch; statistics are
         those of the whole batch, and the numbers those of one device up to rounding. With several
         processes (`jax.distributed`), every process calls `fit` with the same arguments.
+      accumulate: into how many equal parts a batch is cut, computed one after another, where a
+        whole one does not fit into memory. The update is that of the whole batch up to rounding,
+        but for what looks across rows: batch norm takes the statistics of each part, and updates
+        its running ones that often; dropout draws other masks.
+      averaged: whether the average of the parameters is evaluated and kept as `best` in place of
+        the newest; the optimizer is a chain that ends with `optim.ema_params()`. Model state,
+        such as running statistics, is the newest.
       probes: pure functions `seen -> {name: scalar}` that look into a step inside the compiled
         program, such as `telemetry.probe_layers`; `seen` is a `ProbeInput`. Each function
         object is part of the program.
@@ -124,6 +135,8 @@ def fit(
     check_integer("fit", "epochs", epochs, low=1)
     check_integer("fit", "batch_size", batch_size, low=1)
     check_callable("fit", "should_stop", should_stop)
+    check_accumulate("fit", accumulate, batch_size)
+    check_choice("fit", "averaged", averaged, [True, False])
     check_integer("fit", "probe_every", probe_every, low=1)
     for index, probe in enumerate(probes):
         check_callable("fit", f"probes[{index}]", probe)
@@ -145,8 +158,12 @@ def fit(
     total_steps = epochs * steps_per_epoch
     optimizer = _build(optimizer, RunLength(total_steps, steps_per_epoch))
     opt_state = optimizer.init(params)
+    if averaged:
+        optim.averaged_params(opt_state)  # raises where there is none
     has_plateau = _has_plateau(opt_state)
-    run = begin_run(params, state, opt_state, stopping.init(), metric_names, key)
+    clips = optim.gradient_limit(optimizer.update, opt_state) is not None
+    summed = [*metric_names, *(CLIPPING if clips else ())]
+    run = begin_run(params, state, opt_state, stopping.init(), summed, key)
     display = choose_progress(progress if is_first_process() else None, epochs, steps_per_epoch)
     plan = Plan(
         objective,
@@ -154,9 +171,11 @@ def fit(
         # A plateau is watched once per evaluation, not by the loss of every step.
         isinstance(optimizer, optax.GradientTransformationExtraArgs) and not has_plateau,
         has_plateau,
+        averaged,
         stopping.monitor,
         stopping.maximize,
         batch_size,
+        accumulate,
         drop_last,
         order,
         mesh,

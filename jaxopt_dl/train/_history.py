@@ -62,6 +62,8 @@ class History(Table):
     Every row has `epoch` (from 1), `step` (updates so far), `train_loss`, the objective's
     metrics as `train_<name>`, with a dev set `dev_loss` and `dev_<name>`, and `learning_rate`
     (the rate the epoch's last update applied; None where the optimizer does not tell).
+    A chain that begins with `optim.clip_by_global_norm` adds `gradient_norm`, before clipping,
+    and `clipped_fraction`, the share of updates that were shortened.
     Training metrics are means over the epoch while the parameters moved; dev metrics are
     exact, at its end.
 

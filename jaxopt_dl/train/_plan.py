@@ -16,9 +16,11 @@ class Plan(NamedTuple):
     update: Callable
     takes_value: bool
     has_plateau: bool
+    averaged: bool
     monitor: str
     maximize: bool
     batch_size: int
+    accumulate: int
     drop_last: bool
     order: str
     mesh: Mesh | None

@@ -12,6 +12,7 @@ from jaxopt_dl._core.trees import all_finite
 from jaxopt_dl._core.types import Batch, Outcome, PyTree
 from jaxopt_dl.data import Augmentation
 
+from ._clipping import CLIPPING
 from ._engine import Report, advance, probe_names
 from ._history import History, Row, Table, shortest
 from ._parallel import anyone, slowest
@@ -119,7 +120,7 @@ def drive(
     progress.finished(outcome)
     last = (run.train.params, run.train.model_state)
     return FitResult(
-        best=last if dev is None else run.best,
+        best=last if dev is None and not plan.averaged else run.best,
         last=last,
         best_epoch=max(rows, default=0) if dev is None else int(run.stopping.best_epoch),
         history=History(list(rows.values())),
@@ -161,10 +162,11 @@ def _rows(run: RunState, report: Report, steps_per_epoch: int) -> list[Row]:
     return rows
 
 
-def _place(column: str) -> tuple[bool, bool, bool, str]:
-    """Order columns: training before dev, the loss before the parts and metrics, then the rate."""
+def _place(column: str) -> tuple[bool, bool, bool, bool, str]:
+    """Order columns: training before dev, the loss before the rest, then clipping and the rate."""
     return (
         column == "learning_rate",
+        column in CLIPPING,
         column.startswith("dev_"),
         not column.endswith("_loss") or column.endswith("_data_loss"),
         column,

@@ -2,25 +2,28 @@
 
 from collections.abc import Callable
 
-import jax
 import optax
 
 from jaxopt_dl import optim
 from jaxopt_dl._core import keys
 from jaxopt_dl._core.types import Batch, Objective, ProbeInput
 
+from ._accumulate import value_and_gradients
 from ._state import StepInfo, TrainState
 
 Step = Callable[[TrainState, Batch], tuple[TrainState, StepInfo]]
 
 
-def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> Step:
+def make_step(
+    objective: Objective, optimizer: optax.GradientTransformation, *, accumulate: int = 1
+) -> Step:
     """Make the pure step `(state, batch) -> (state, info)` of a training, for a loop of your own.
 
     Args:
       objective: `objective(params, state, batch, *, key, training) -> (loss, Aux)`.
       optimizer: any optax transformation. Only its `update` is used; the state comes with
         `TrainState`.
+      accumulate: into how many parts a batch is cut, as in `fit`.
 
     Returns:
       A function to put under `jax.jit` or `jax.lax.scan`.
@@ -44,7 +47,9 @@ def make_step(objective: Objective, optimizer: optax.GradientTransformation) -> 
     takes_value = isinstance(optimizer, optax.GradientTransformationExtraArgs)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, StepInfo]:
-        return update_once(objective, optimizer.update, takes_value, state, batch)[:2]
+        return update_once(
+            objective, optimizer.update, takes_value, state, batch, accumulate=accumulate
+        )[:2]
 
     return step
 
@@ -55,15 +60,16 @@ def update_once(
     takes_value: bool,
     state: TrainState,
     batch: Batch,
+    *,
+    accumulate: int,
 ) -> tuple[TrainState, StepInfo, ProbeInput]:
     """Do one update of `state` on `batch`; optimizers that take it are given the loss.
 
     What probes see comes with it; where nobody looks at it, it costs nothing.
     """
     key = keys.at(state.key, state.step)
-    differentiate = jax.value_and_grad(objective, has_aux=True)
-    (loss, aux), gradients = differentiate(
-        state.params, state.model_state, batch, key=key, training=True
+    (loss, aux), gradients = value_and_gradients(
+        objective, state.params, state.model_state, batch, key, accumulate
     )
     learning_rate = optim.applied_learning_rate(state.opt_state)
     extra = {"value": loss} if takes_value else {}

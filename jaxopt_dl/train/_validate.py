@@ -14,7 +14,9 @@ from jaxopt_dl._core.errors import check_callable, fail
 from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import Array, Aux, Batch, Key, Objective, PyTree
 
-RESERVED = ("loss", "weight", "learning_rate")
+from ._clipping import CLIPPING
+
+RESERVED = ("loss", "weight", "learning_rate", *CLIPPING)
 
 
 def as_arrays(who: str, name: str, data: Any) -> dict[str, Array]:
