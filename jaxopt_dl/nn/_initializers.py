@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_choice, check_integer, check_number, fail
+from jaxopt_dl._core.errors import check_choice, check_integer, check_number, fail, is_traced
 from jaxopt_dl._core.types import Array, Key
 
 Initializer: TypeAlias = Callable[..., Array]
@@ -368,6 +368,14 @@ def _fan(shape: tuple[int, ...], mode: str, in_axis: int, out_axis: int) -> floa
 def _draw(
     key: Key, shape: tuple[int, ...], dtype: Any, variance: float, distribution: str
 ) -> Array:
+    # A program that runs once is not worth optimizing: most of the time goes into compiling it.
+    draw = _drawn if is_traced(key) else _draw_now
+    return draw(key, tuple(shape), dtype, variance, distribution)
+
+
+def _drawn(
+    key: Key, shape: tuple[int, ...], dtype: Any, variance: float, distribution: str
+) -> Array:
     # Half precision has too few values to draw from: draw wider, then round once.
     wide = np.dtype(np.float32) if jnp.dtype(dtype).itemsize < 4 else dtype
     if distribution == "normal":
@@ -378,3 +386,10 @@ def _draw(
     else:
         unit = jax.random.truncated_normal(key, -2.0, 2.0, shape, wide) / _TRUNCATED_STDDEV
     return (unit * jnp.sqrt(jnp.asarray(variance, wide))).astype(dtype)
+
+
+_draw_now = jax.jit(
+    _drawn,
+    static_argnames=("shape", "dtype", "distribution"),
+    compiler_options={"xla_backend_optimization_level": 1},
+)
