@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_dl._core.types import Array, Batch, Key
+from jaxopt_dl.data import Batches
 
 from ._plan import Plan
 
@@ -34,17 +35,31 @@ class InMemory:
 
     def steps_per_epoch(self, plan: Plan) -> int:
         """Return the number of updates in one pass."""
-        return plan.steps_per_epoch(self._rows())
+        return plan.steps_per_epoch(_rows(self.data))
 
     def epoch(self, plan: Plan, key: Key) -> Callable[[Array], Batch]:
         """Return the batches of one epoch, gathered when they are asked for."""
-        rows = self._rows()
-        indices, masks = plan.batches(key, rows)
-        mask_at = _masks(masks, plan.always_full(rows))
-        return lambda place: take(self.data, indices[place], mask_at(place))
+        return _gathered(plan, self.data, plan.batches(key, _rows(self.data)))
 
-    def _rows(self) -> int:
-        return next(iter(self.data.values())).shape[0]
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Ordered:
+    """A whole data set on the device, and the order of one epoch, found beforehand.
+
+    A program that finds the order itself does so in every call, and many rows take long to sort.
+    """
+
+    data: Batch
+    batches: Batches
+
+    def steps_per_epoch(self, plan: Plan) -> int:
+        """Return the number of updates in one pass."""
+        return InMemory(self.data).steps_per_epoch(plan)
+
+    def epoch(self, plan: Plan, key: Key) -> Callable[[Array], Batch]:
+        """Return the batches of the epoch this is the order of."""
+        return _gathered(plan, self.data, self.batches)
 
 
 @jax.tree_util.register_dataclass
@@ -80,6 +95,15 @@ class Chunk:
             return with_weight(rows, mask_at(here))
 
         return batch
+
+
+def _rows(data: Batch) -> int:
+    return next(iter(data.values())).shape[0]
+
+
+def _gathered(plan: Plan, data: Batch, batches: Batches) -> Callable[[Array], Batch]:
+    mask_at = _masks(batches.mask, plan.always_full(_rows(data)))
+    return lambda place: take(data, batches.indices[place], mask_at(place))
 
 
 def _masks(masks: Array | np.ndarray, full: bool) -> Callable[[Array], Array]:

@@ -15,12 +15,15 @@ from jaxopt_dl._core.types import Batch, Key
 
 from ._parallel import replicate
 from ._plan import Plan
-from ._source import Chunk, InMemory, Source
+from ._source import Chunk, InMemory, Ordered, Source
 from ._stream import ArrayReader, IterableReader, Reader, Stream
 from ._validate import is_on_disk
 
 CHUNK_BYTES = 2**25
 """About how much one chunk holds; three of them exist at a time."""
+
+MANY_ROWS = 2**14
+"""From here on sorting takes milliseconds, and an epoch is long enough to be a call of its own."""
 
 
 class Supply(contextlib.AbstractContextManager, abc.ABC):
@@ -43,6 +46,23 @@ class Resident(Supply):
     def at(self, step: int) -> tuple[Source, int]:
         """Return the data set, whatever the step."""
         return self._source, 2**31
+
+
+class Sorted(Supply):
+    """A large data set that stays on the device; its order is found once per epoch."""
+
+    def __init__(self, data: Batch, plan: Plan, rows: int, order: Key):
+        self._data, self._plan, self._rows = data, plan, rows
+        self._order, self._steps = order, plan.steps_per_epoch(rows)
+        self._held: tuple[int, Ordered] | None = None
+
+    def at(self, step: int) -> tuple[Source, int]:
+        """Return the data set in the order of the step's epoch, and where that epoch ends."""
+        epoch = step // self._steps
+        if self._held is None or self._held[0] != epoch:
+            batches = replicate(self._plan.mesh, _order(self._plan, self._rows, self._order, epoch))
+            self._held = epoch, Ordered(self._data, batches)
+        return self._held[1], (epoch + 1) * self._steps
 
 
 class Prefetched(Supply):
@@ -109,10 +129,11 @@ def make_supply(plan: Plan, data: Batch | Stream, arrays: Batch, order: Key) -> 
         short = not plan.drop_last
         reader = IterableReader(data, arrays, plan.batch_size, may_be_short=short)
         return Prefetched(reader, plan, data.steps_per_epoch)
+    rows = len(next(iter(arrays.values())))
     if not any(map(is_on_disk, arrays.values())):
         on_device = {name: jnp.asarray(values) for name, values in arrays.items()}
-        return Resident(replicate(plan.mesh, on_device))
-    rows = len(next(iter(arrays.values())))
+        on_device = replicate(plan.mesh, on_device)
+        return Sorted(on_device, plan, rows, order) if rows >= MANY_ROWS else Resident(on_device)
     in_epoch = lambda epoch: _order(plan, rows, order, epoch)  # noqa: E731
     reader = ArrayReader(arrays, in_epoch, plan.batch_size, full=plan.always_full(rows))
     return Prefetched(reader, plan, plan.steps_per_epoch(rows))

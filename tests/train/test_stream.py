@@ -56,6 +56,16 @@ def test_mapped_arrays_give_the_bits_of_arrays_in_memory(on_disk, small_chunks, 
     assert memory.history.rows == disk.history.rows
 
 
+@pytest.mark.parametrize("order", ["shuffle", "iid"])
+def test_many_rows_are_sorted_once_per_epoch_with_the_same_bits(monkeypatch, order):
+    options = dict(data=blobs(ROWS), dev=blobs(30, seed=1), order=order)
+    few = run(*classifier(), **options)
+    monkeypatch.setattr(_supply, "MANY_ROWS", ROWS)
+    many = run(*classifier(), **options)
+    chex.assert_trees_all_equal(few.last, many.last)
+    assert few.history.rows == many.history.rows
+
+
 def test_a_stream_in_the_same_order_gives_the_same_bits(small_chunks):
     memory = run(*classifier(), data=blobs(ROWS))
     streamed = run(*classifier(), data=batches_of())
