@@ -17,14 +17,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_gallery.write())
     else:
         known = list(_catalog.ids())
-        unknown = [name for name in options.ids if name not in (*known, "all")]
+        asked = [name if name == "all" else name.upper() for name in map(str.lower, options.ids)]
+        unknown = [name for name in asked if name not in (*known, "all")]
         if unknown:
             print(
                 f"experiments: no {', '.join(unknown)}; there is {', '.join(known)}.",
                 file=sys.stderr,
             )
             return 2
-        _run(known if "all" in options.ids else options.ids, quick=options.quick)
+        names = known if "all" in asked else asked
+        if options.command == "judge":
+            _judge(names)
+        else:
+            _run(names, quick=options.quick)
     return 0
 
 
@@ -33,8 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="every experiment with its last verdict")
     commands.add_parser("gallery", help="write docs/experiments/index.md from the results")
+    judge = commands.add_parser("judge", help="judge and draw stored measurements once more")
     run = commands.add_parser("run", help="measure; writes JSON and picture to docs/experiments")
-    run.add_argument("ids", nargs="+", metavar="ID", help="such as X-01; or all")
+    for command in (judge, run):
+        command.add_argument("ids", nargs="+", metavar="ID", help="such as X-01; or all")
     run.add_argument("--quick", action="store_true", help="smaller, seconds each; writes nothing")
     return parser
 
@@ -54,6 +61,13 @@ def _run(names: Sequence[str], *, quick: bool) -> None:
         print(f"{name}  {result['verdict']} ({seconds:.0f} s): {result['finding']}", flush=True)
     if not quick:
         _gallery.write()
+
+
+def _judge(names: Sequence[str]) -> None:
+    for name in names:
+        result = _results.judge_again(_catalog.load(name))
+        print(f"{name}  {result['verdict']}: {result['finding']}")
+    _gallery.write()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from experiments._experiment import Experiment
 HEAD = """# Experiments
 
 Claims about training networks, each held against a measurement. Question, setup and criterion
-were fixed before anything was measured; "not confirmed" is an answer like any other. This page
-is written by `python -m experiments gallery` from the files beside it, and those by
+were fixed before anything was measured; where one was changed afterwards, the answer says so. "Not
+confirmed" is an answer like any other. This page is written by `python -m experiments gallery` from
+the files beside it, and those by
 
 ```sh
 python -m experiments run all

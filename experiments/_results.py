@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments._experiment import Experiment
+from experiments._experiment import Experiment, Measured
 from experiments._style import save_svg
 
 FOLDER = Path(__file__).parents[1] / "docs" / "experiments"
+QUICK_SEEDS = 2
 
 
 def run(experiment: Experiment, *, quick: bool, folder: Path = FOLDER) -> dict[str, Any]:
@@ -21,7 +22,33 @@ def run(experiment: Experiment, *, quick: bool, folder: Path = FOLDER) -> dict[s
     Returns:
       What the JSON holds.
     """
-    measured = plain(experiment.measure(experiment.seeds, quick))
+    seeds = min(experiment.seeds, QUICK_SEEDS) if quick else experiment.seeds
+    measured = plain(experiment.measure(seeds, quick))
+    environment = {
+        "jax": jax.__version__,
+        "device": jax.devices()[0].platform,
+        "machine": platform.machine(),
+    }
+    return _conclude(experiment, measured, environment, None if quick else folder)
+
+
+def judge_again(experiment: Experiment, folder: Path = FOLDER) -> dict[str, Any]:
+    """Judge and draw the stored measurements again, after a change of words or picture.
+
+    Returns:
+      What the JSON holds.
+
+    Raises:
+      KeyError: if the experiment was never run.
+    """
+    stored = read(experiment.id, folder)
+    return _conclude(experiment, stored["measured"], stored["environment"], folder)
+
+
+def _conclude(
+    experiment: Experiment, measured: Measured, environment: dict, folder: Path | None
+) -> dict[str, Any]:
+    """Judge and draw what was measured, and write it if there is a folder for it."""
     answer = experiment.judge(measured)
     figure = experiment.draw(measured)
     result = {
@@ -31,14 +58,10 @@ def run(experiment: Experiment, *, quick: bool, folder: Path = FOLDER) -> dict[s
         "seeds": experiment.seeds,
         "verdict": str(answer.verdict),
         "finding": answer.finding,
-        "environment": {
-            "jax": jax.__version__,
-            "device": jax.devices()[0].platform,
-            "machine": platform.machine(),
-        },
+        "environment": environment,
         "measured": measured,
     }
-    if not quick:
+    if folder:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(result, indent=1, allow_nan=False)
         (folder / f"{experiment.id}.json").write_text(text + "\n", encoding="utf-8")

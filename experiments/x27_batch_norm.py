@@ -41,16 +41,28 @@ def judge(measured: Measured) -> Answer:
         place: min(np.median(_numbers(rows), axis=1)) for place, rows in measured["loss"].items()
     }
     bias = max(measured["bias_gradient"])
+    comparison = _comparison(largest["none"], max(accuracy["none"]))
     finding = (
-        f"Largest rate that trains (median dev accuracy of {TRAINS:.0%} after {EPOCHS} epochs): "
-        f"{largest['none'] or 'no rate at all'} without, {largest['before']:g} with batch norm "
-        f"before the activation, {largest['after']:g} after it. Lowest training loss: "
-        f"{best['none']:.3g}, "
-        f"{best['before']:.3g}, {best['after']:.3g}. The gradient of a bias before batch norm is "
-        f"at most {bias:.0e}: it does nothing."
+        f"Largest rate that trains: {largest['none'] or 'none at all'} without batch norm, "
+        f"{largest['before']:g} with it before the activation, {largest['after']:g} after it. "
+        f"{comparison}Lowest training loss: "
+        f"{best['none']:.3g}, {best['before']:.3g}, {best['after']:.3g}. The gradient of a bias "
+        f"before batch norm is at most {bias:.0e}: it does nothing."
     )
-    higher = largest["before"] > 0 and largest["before"] >= 3 * largest["none"]
+    higher = largest["before"] >= 3 * largest["none"] > 0
     return Answer(verdict_of(higher, bias < 1e-7), finding)
+
+
+def _comparison(largest: float, accuracy: float) -> str:
+    """Say whether there is a rate without batch norm to compare the others with."""
+    if largest:
+        return ""
+    return (
+        f"Without it no rate reaches {TRAINS:.0%} in {EPOCHS} epochs (the best, {accuracy:.1%}), "
+        "so there is nothing to take three times, and the criterion as it was fixed is not met. "
+        "This page first called the same runs confirmed, by a criterion loosened in the edit "
+        "that recorded them, which also gave the kernels their He start. "
+    )
 
 
 def draw(measured: Measured) -> Figure:
@@ -122,8 +134,9 @@ EXPERIMENT = Experiment(
         "64, five epochs, rates 0.01 to 10; no batch norm, before ReLU, after ReLU."
     ),
     criterion=(
-        "the largest rate that trains is at least three times that without batch norm, and the "
-        "gradient of a bias before it is below 1e-7 (float32)."
+        f"the largest rate that trains (median dev accuracy of at least {TRAINS:.0%} after "
+        f"{EPOCHS} epochs) is at least three times that without batch norm, which must train at "
+        "some rate, and the gradient of a bias before it is below 1e-7 (float32)."
     ),
     seeds=5,
     measure=measure,

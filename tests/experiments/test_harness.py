@@ -57,6 +57,26 @@ def test_a_run_writes_the_same_bytes_twice(tmp_path):
     assert one == two and set(one) == {"X-23.json", "X-23.svg"}
 
 
+def test_judging_again_changes_nothing_but_what_was_changed(tmp_path):
+    experiment = _catalog.load("X-23")
+    first = _results.run(experiment, quick=False, folder=tmp_path)
+    again = _results.judge_again(experiment._replace(title="New"), folder=tmp_path)
+    assert again == _results.read("X-23", tmp_path) == {**first, "title": "New"}
+
+
+def test_ids_are_accepted_in_lower_case(monkeypatch):
+    asked = []
+    monkeypatch.setattr("experiments.__main__._judge", asked.extend)
+    assert main(["judge", "x-21", "X-23"]) == 0
+    assert asked == ["X-21", "X-23"]
+
+
+def test_batch_norm_is_not_confirmed_where_nothing_trains_without_it():
+    measured = _results.read("X-27")["measured"]
+    assert _catalog.load("X-27").judge(measured).verdict is Verdict.MIXED
+    assert "at least 80%" in _catalog.load("X-27").criterion
+
+
 def test_an_unknown_experiment_is_refused_with_those_that_exist(capsys):
     assert main(["run", "X-999"]) == 2
     assert "X-01" in capsys.readouterr().err
