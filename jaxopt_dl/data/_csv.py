@@ -18,6 +18,7 @@ from ._targets import as_float32, as_targets
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "?"})
 _LARGEST = float(np.finfo(np.float32).max)
 _SHOWN = 5
+_SHOWN_LETTERS = 40
 _MOST_DIGITS = 18
 """Integers of so many digits fit into 64 bits."""
 
@@ -162,7 +163,7 @@ def _check_not_mixed(who: str, table: _Table, column: int, numbers: Sequence[flo
     ):
         return
     at = numbers.index(None)
-    came = f"got {table.rows[at][column]!r} among numbers"
+    came = f"got {_shortened(table.rows[at][column])!r} among numbers"
     came += _where(table.header[column], table.lines[at])
     fail(who, "targets must be all numbers or all names", came, "Repair or remove the line.")
 
@@ -173,7 +174,7 @@ def _feature(who: str, table: _Table, column: int) -> np.ndarray:
     for index, (line, row) in enumerate(zip(table.lines, table.rows, strict=True)):
         number = _number(who, name, line, row[column])
         if number is None:
-            came = f"got {row[column]!r}{_where(name, line)}"
+            came = f"got {_shortened(row[column])!r}{_where(name, line)}"
             advice = "Encode the column as numbers, or name it as the target."
             fail(who, "features must be numbers", came, advice)
         values[index] = number
@@ -186,17 +187,21 @@ def _number(who: str, name: str, line: int, cell: str) -> float | None:
         return None
     number = float(cell)
     if not abs(number) <= _LARGEST:
-        came = f"got {cell}{_where(name, line)}"
+        came = f"got {_shortened(cell)}{_where(name, line)}"
         fail(who, "numbers must be finite in float32", came, "Rescale the column or repair it.")
     return number
 
 
 def _label(who: str, name: str, line: int, cell: str) -> int:
     if len(cell.lstrip("+-0")) > _MOST_DIGITS:
-        came = f"got {cell}{_where(name, line)}"
+        came = f"got {_shortened(cell)}{_where(name, line)}"
         advice = "Number the classes from 0, or write decimal points for regression."
         fail(who, f"class labels must have at most {_MOST_DIGITS} digits", came, advice)
     return int(cell)
+
+
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= _SHOWN_LETTERS else f"{cell[:_SHOWN_LETTERS]}..."
 
 
 def _where(name: str, line: int) -> str:

@@ -21,6 +21,7 @@ _GZIP = b"\x1f\x8b"
 _LARGEST_RATIO = 1032
 """No deflated byte stands for more than so many, so a header that promises more is wrong."""
 _BLOCK = 2**24
+_ADVICE = "Check that it is the right file."
 
 
 def load_idx(
@@ -116,19 +117,22 @@ def _read(who: str, file: BinaryIO, size: int, ratio: int) -> np.ndarray:
         _refuse_length(
             who, shape, dtype, "found more" if len(content) > declared else f"found {len(content)}"
         )
-    array = np.frombuffer(content, dtype).reshape(shape)
+    try:
+        array = np.frombuffer(content, dtype).reshape(shape)
+    except ValueError as error:  # too many axes; or none are empty but one, and they overflow
+        came = f"got {len(shape)} axes: {error}"
+        fail(who, "the header must be that of an array", came, _ADVICE, cause=error)
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
 def _header(who: str, file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
     magic = file.read(4)
-    advice = "Check that it is the right file."
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[3] == 0:
         came = f"got the bytes {magic.hex(' ') or 'of an empty file'}"
-        fail(who, "an IDX file must begin with 0, 0, type, number of axes", came, advice)
+        fail(who, "an IDX file must begin with 0, 0, type, number of axes", came, _ADVICE)
     if magic[2] not in _DTYPES:
         known = ", ".join(f"{code:#04x}" for code in _DTYPES)
-        fail(who, f"the type of numbers must be one of {known}", f"got {magic[2]:#04x}", advice)
+        fail(who, f"the type of numbers must be one of {known}", f"got {magic[2]:#04x}", _ADVICE)
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         came = f"found {len(sizes) // 4} of {magic[3]} sizes"

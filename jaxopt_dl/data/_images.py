@@ -14,6 +14,8 @@ from ._arrays import dataset_of, pixels
 from ._dataset import Dataset
 
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
+_SYSTEM_FILES = ("desktop.ini", "thumbs.db")
+"""What a system leaves in folders of pictures under names that are not hidden."""
 _FORMATS = ("BMP", "JPEG", "PNG")
 _MODES = {"grayscale": "L", "rgb": "RGB"}
 _EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK")
@@ -26,7 +28,8 @@ def load_images(
 
     Classes are the subfolders in sorted order, pictures come in sorted order within them, turned
     upright where a camera noted how it was held. Values are float32 in [0, 1]. Hidden files are
-    passed over; nothing else is. All pictures are held in memory.
+    passed over, `Thumbs.db` and `desktop.ini` too; nothing else is. All pictures are held in
+    memory.
 
     Args:
       folder: the folder of the folders of the classes.
@@ -132,7 +135,7 @@ def _existing_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def _classes(folder: Path) -> list[str]:
-    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    visible = _visible(folder)
     who, layout = f"load_images: {folder}", "Put pictures into folder/class_name/."
     loose = sorted(path for path in visible if path.suffix.lower() in _SUFFIXES)
     if loose:
@@ -145,7 +148,7 @@ def _classes(folder: Path) -> list[str]:
 
 def _pictures(folder: Path) -> list[Path]:
     who = f"load_images: {folder}"
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    found = sorted(_visible(folder))
     if not found:
         fail(who, "a class must have pictures", "found none", "Add some or remove the folder.")
     for path in found:
@@ -154,6 +157,14 @@ def _pictures(folder: Path) -> list[Path]:
             advice = "Convert it or take it away."
             fail(who, f"must hold nothing but {', '.join(_SUFFIXES)} files", came, advice)
     return found
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".") and path.name.lower() not in _SYSTEM_FILES
+    ]
 
 
 def _check_size(size: tuple[int, int]) -> None:

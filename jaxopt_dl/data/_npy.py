@@ -67,7 +67,8 @@ def _mapped(path: Path) -> np.memmap:
     who = f"load_npy: {path}"
     advice = "Write it again with `np.save`."
     try:
-        mapped = np.lib.format.open_memmap(path, mode="r")
+        with np.errstate(over="raise"):  # NumPy multiplies the sizes before it looks at the file
+            mapped = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # damage shows in many ways in the header
         came = f"got {str(error) or type(error).__name__}"
         fail(who, "must be a readable plain array of `np.save`", came, advice, cause=error)

@@ -1,5 +1,7 @@
 """Tables: what columns mean, and every way a file can be wrong."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,15 @@ def test_common_ways_of_writing_are_read_alike(table, text):
 )
 def test_a_wrong_file_is_refused_with_the_place(table, text, message):
     refuses(table(text), message)
+
+
+@pytest.mark.parametrize("rows", ["{},1\n", "1,{}\n"])
+@pytest.mark.parametrize("sign", "9x")
+def test_a_huge_cell_is_not_repeated_whole(table, rows, sign):
+    path = table("a,y\n" + rows.format(sign * 5000) + "2.5,2.5\n")
+    with pytest.raises(ValueError, match=re.escape(sign * 40 + "...")) as caught:
+        load_csv(path)
+    assert len(str(caught.value)) < 400 + len(str(path))
 
 
 def test_an_unknown_target_is_refused_with_the_nearest_spelling(table):

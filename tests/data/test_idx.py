@@ -1,6 +1,7 @@
 """The IDX format: what its bytes mean, and what is refused."""
 
 import gzip
+import math
 import struct
 
 import numpy as np
@@ -121,6 +122,15 @@ def test_a_header_that_promises_too_much_takes_no_memory(file, pack, sizes, monk
     path = file(pack(content))
     monkeypatch.setattr(np, "frombuffer", _small(np.frombuffer))
     refuses(path, "must hold the .* bytes of its header, .* got a file of")
+
+
+@pytest.mark.parametrize(
+    ("code", "sizes"), [(8, [1] * 255), (4 + 8, [0, 2**32 - 1, 2**32 - 1, 2**32 - 1])]
+)
+def test_a_header_that_is_of_no_array_is_refused(file, code, sizes):
+    header = struct.pack(f">BBBB{len(sizes)}I", 0, 0, code, len(sizes), *sizes)
+    path = file(header + bytes(math.prod(sizes)))
+    refuses(path, f"the header must be that of an array, got {len(sizes)} axes")
 
 
 def _small(function):

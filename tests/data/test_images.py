@@ -80,10 +80,11 @@ def test_a_camera_held_upright_gives_upright_pictures(tmp_path):
     np.testing.assert_array_equal(x, np.rot90(RAMP, -1) / np.float32(255))
 
 
-def test_hidden_files_are_passed_over(folder):
+def test_hidden_files_and_those_of_systems_are_passed_over(folder):
     here = folder({"a/1.png": RAMP})
     (here / ".git").mkdir()
     (here / "a" / ".DS_Store").write_bytes(b"\0")
+    (here / "a" / "Thumbs.db").write_bytes(b"\0")
     assert load_images(here, mode="grayscale").class_names == ("a",)
 
 

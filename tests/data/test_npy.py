@@ -1,5 +1,7 @@
 """Arrays mapped into memory, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,17 @@ def test_no_prefix_of_a_file_is_read(folder, name):
     for length in range(0, len(whole), 7):
         path.write_bytes(whole[:length])
         refuses(path.parent, "must be a readable plain array")
+
+
+def test_a_header_that_promises_too_much_is_refused_without_a_warning(folder):
+    here = folder()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (4_000_000_000,) * 3}
+    with (here / "x.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        refuses(here, "must be a readable plain array of `np.save`, got")
+    assert not warned
 
 
 def test_trailing_bytes_are_refused(folder):
