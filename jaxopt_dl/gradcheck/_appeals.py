@@ -208,7 +208,8 @@ def _slopes_of_a_neighbor(
 ) -> list[str]:
     """Record a kink where a point nearby has the same gradient, and differences confirm it there.
 
-    Asked only where the gradient changes nearby; a wrong one is as wrong in the neighborhood.
+    Asked only where the gradient changes nearby. A wrong one is as wrong in the neighborhood: where
+    none of many entries is confirmed, no other neighbor is asked.
     """
     nearby = _neighbors(subject, base)
     with np.errstate(all="ignore"):
@@ -221,7 +222,10 @@ def _slopes_of_a_neighbor(
         heard = np.flatnonzero(left & same & ~found)[:HEARD]
         if heard.size:
             there = base._replace(point=point, value=evaluator.value(point))
-            found[heard[_is_confirmed(evaluator, there, gradient, known.floor, heard)]] = True
+            confirmed = _is_confirmed(evaluator, there, gradient, known.floor, heard)
+            found[heard[confirmed]] = True
+            if heard.size == HEARD and not np.any(confirmed):
+                break
     known.kinked[found] = True
     known.left[found] = known.right[found] = known.gradient[found]
     if not np.any(found):
