@@ -14,6 +14,7 @@ from jaxopt_dl._core.types import Batch, Key, Objective, Probe, PyTree, RunLengt
 
 from ._accumulate import check_accumulate
 from ._clipping import CLIPPING
+from ._hooks import Hook
 from ._parallel import data_mesh, is_first_process, replicate
 from ._plan import Plan
 from ._progress import Progress, choose_progress
@@ -47,6 +48,7 @@ def fit(
     probes: Sequence[Probe] = (),
     probe_every: int = 50,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
+    hooks: Sequence[Hook] = (),
     should_stop: Callable[[], bool] = lambda: False,
 ) -> FitResult:
     """Train a model: compiled epochs, reshuffled on the device, the best parameters kept.
@@ -104,6 +106,9 @@ def fit(
       progress: `"bar"` shows a display on a terminal, `"lines"` prints lines, `"auto"` chooses
         by whether standard output is a terminal, None is silent; or an object with the methods
         of `Progress`.
+      hooks: functions called with a `Moment` several times a second, between two calls of the
+        program, and once at the end, such as `tensorboard(folder)`. The program waits for them.
+        What they raise ends the run.
       should_stop: asked several times a second; True ends the run as Ctrl-C does. A signal
         handler of the caller's own sets what it reads.
 
@@ -135,6 +140,8 @@ def fit(
     check_integer("fit", "epochs", epochs, low=1)
     check_integer("fit", "batch_size", batch_size, low=1)
     check_callable("fit", "should_stop", should_stop)
+    for index, hook in enumerate(hooks):
+        check_callable("fit", f"hooks[{index}]", hook)
     check_accumulate("fit", accumulate, batch_size)
     check_choice("fit", "averaged", averaged, [True, False])
     check_integer("fit", "probe_every", probe_every, low=1)
@@ -184,7 +191,16 @@ def fit(
     run, dev_arrays = replicate(mesh, (run, dev_arrays))
     with make_supply(plan, data, arrays, run.order) as supply:
         return drive(
-            plan, run, supply, dev_arrays, augment, total_steps, probe_every, display, should_stop
+            plan,
+            run,
+            supply,
+            dev_arrays,
+            augment,
+            total_steps,
+            probe_every,
+            display,
+            hooks,
+            should_stop,
         )
 
 

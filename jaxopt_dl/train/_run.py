@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from jaxopt_dl.data import Augmentation
 from ._clipping import CLIPPING
 from ._engine import Report, advance, probe_names
 from ._history import History, Row, Table, shortest
+from ._hooks import Hook, Moment
 from ._parallel import anyone, slowest
 from ._plan import Plan
 from ._probing import rows_of
@@ -69,6 +70,7 @@ def drive(
     total_steps: int,
     probe_every: int,
     progress: Progress,
+    hooks: Sequence[Hook],
     should_stop: Callable[[], bool],
 ) -> FitResult:
     """Train to `total_steps`, a stop, a non-finite loss or an interruption."""
@@ -82,11 +84,11 @@ def drive(
     def train_to(source: Source, run: RunState, stop_at: int) -> tuple[RunState, Report]:
         return advance(plan, run, source, dev, augment, np.int32(stop_at), np.int32(probe_every))
 
-    def keep(run: RunState, report: Report) -> list[Row]:
-        new = _rows(run, report, steps_per_epoch)
+    def keep(run: RunState, report: Report) -> tuple[list[Row], list[Row]]:
+        new, measured = _rows(run, report, steps_per_epoch), rows_of(report.probed, names)
         rows.update({row["epoch"]: row for row in new})
-        probed.update({row["step"]: row for row in rows_of(report.probed, names)})
-        return new
+        probed.update({row["step"]: row for row in measured})
+        return new, measured
 
     outcome, compile_seconds, started = None, 0.0, time.perf_counter()
     try:
@@ -103,9 +105,11 @@ def drive(
             after, report = train_to(source, run, min(step + budget, total_steps, until))
             jax.block_until_ready(after)
             budget = _next_budget(budget, slowest(time.perf_counter() - called))
-            new = keep(run, report)
+            new, measured = keep(run, report)
             before, run = run, after
             progress.advanced(int(run.train.step), new)
+            for hook in hooks:
+                hook(Moment(int(run.train.step), new, measured, run, None))
     except KeyboardInterrupt:
         outcome = Outcome.INTERRUPTED
         if report is not None and after is not run:
@@ -118,6 +122,8 @@ def drive(
         replay = functools.partial(train_to, source, before)
         run = run._replace(train=_last_finite(replay, before, int(run.train.step)))
     progress.finished(outcome)
+    for hook in hooks:
+        hook(Moment(int(run.train.step), [], [], run, outcome))
     last = (run.train.params, run.train.model_state)
     return FitResult(
         best=last if dev is None and not plan.averaged else run.best,
