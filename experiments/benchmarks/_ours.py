@@ -1,6 +1,7 @@
 """The same trainings with the library: `fit` as it comes, silent."""
 
 import jax
+import jax.numpy as jnp
 from _problems import LEARNING_RATE, Problem
 
 from jaxopt_dl import losses, nn, optim, train
@@ -27,7 +28,9 @@ def fit(problem: Problem):
     layer = network(problem)
     objective = train.supervised(layer, losses.softmax_cross_entropy)
     params, state = layer.init(jax.random.key(0), problem.data[0].shape[1:])
-    data, dev = (dict(zip("xy", part, strict=True)) for part in (problem.data, problem.dev))
+    data, dev = (
+        dict(zip("xy", map(jnp.asarray, part), strict=True)) for part in (problem.data, problem.dev)
+    )
 
     def run(epochs: int) -> float:
         result = train.fit(

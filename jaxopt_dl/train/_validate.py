@@ -29,8 +29,10 @@ def is_on_disk(values: Any) -> bool:
     return isinstance(values, np.memmap)
 
 
-def check_arrays(who: str, name: str, data: Any) -> dict[str, np.ndarray]:
+def check_arrays(who: str, name: str, data: Any) -> dict[str, Any]:
     """Check a data set on the host; of an array on disk, only the form.
+
+    Arrays come back as NumPy arrays, those of JAX as they are.
 
     Raises:
       TypeError: if it is not a mapping of numeric arrays.
@@ -52,7 +54,7 @@ def check_arrays(who: str, name: str, data: Any) -> dict[str, np.ndarray]:
         rule = f"`{name}` must hold at least one row"
         fail(who, rule, "got an empty set", "Check how it was split or loaded.")
     if "weight" in arrays and not is_on_disk(arrays["weight"]):
-        _check_weight(who, name, arrays["weight"], next(iter(sizes.values())))
+        _check_weight(who, name, np.asarray(arrays["weight"]), next(iter(sizes.values())))
     return arrays
 
 
@@ -134,7 +136,7 @@ def _form(spec: jax.ShapeDtypeStruct | None) -> str:
     return "nothing" if spec is None else f"{spec.dtype}{list(spec.shape)}"
 
 
-def _numeric(who: str, name: str, values: Any) -> np.ndarray:
+def _numeric(who: str, name: str, values: Any) -> np.ndarray | Array:
     if is_on_disk(values):
         if not np.issubdtype(values.dtype, np.number) or values.ndim == 0:
             came = f"got dtype {values.dtype} of shape {values.shape}"
@@ -146,6 +148,8 @@ def _numeric(who: str, name: str, values: Any) -> np.ndarray:
     if array.ndim == 0:
         fail(who, f"`{name}` must have rows", "got a single number", "Give it a first axis.")
     stored = jax.dtypes.canonicalize_dtype(kind)
+    if isinstance(values, jax.Array) and stored == kind:
+        return values  # a detour over NumPy would copy it back to the device
     if stored == kind or not array.size:
         return array
     if jnp.issubdtype(kind, np.floating):
