@@ -7,6 +7,7 @@ from ._evaluate import evaluate, predict
 from ._fit import fit
 from ._history import History, Table
 from ._hooks import Moment
+from ._mixed_precision import mixed_precision
 from ._params_file import load_params, save_params
 from ._progress import Progress
 from ._rehearsal import DryRun, dry_run, overfit_one_batch
@@ -46,6 +47,7 @@ __all__ = [
     "fit",
     "load_params",
     "make_step",
+    "mixed_precision",
     "overfit_one_batch",
     "predict",
     "save_params",
