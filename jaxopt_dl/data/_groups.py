@@ -1,42 +1,52 @@
-"""Whole groups dealt to the parts of a split, with sizes as nearly right as they can be."""
+"""Whole groups dealt at random to the parts of a split, with sizes that are nearly right."""
 
 import numpy as np
 
 from jaxopt_dl._core.errors import fail
 
 
-def deal_groups(codes: np.ndarray, names: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def deal_groups(
+    codes: np.ndarray, names: np.ndarray, sizes: np.ndarray, turns: np.ndarray
+) -> np.ndarray:
     """Return the part of every row, `(n,)`, all rows of a group in one part.
 
-    Groups come in order of size, to within a factor of two, and among such in the order of their
-    first rows; each goes to the part it fills the least. Then single groups move and pairs of
-    them change places as long as that brings the sizes nearer.
+    Groups are dealt at random, those of like size in proportion. Then single groups move and
+    pairs of them change places as long as that brings the sizes nearer. Of several such deals
+    the one with the nearest sizes is taken, because some lead nowhere.
 
     Args:
       codes: `(n,)` integers from 0, the group of every row; rows in random order.
       names: `(groups,)`, what a person calls them.
       sizes: `(parts,)` integers, the rows every part should get.
+      turns: `(deals, 64)` uniform in [0, 1), the randomness of each deal.
 
     Raises:
       ValueError: if one group is so large, or there are so few, that a part would be starved.
     """
     counts = np.bincount(codes)
     _check_dealable(counts, names, sizes)
-    first_rows = np.unique(codes, return_index=True)[1]
-    order = np.lexsort((first_rows, -np.floor(np.log2(counts))))
-    part_of = _polished(_dealt(counts, order, sizes), counts, sizes)
+    order = np.argsort(np.unique(codes, return_index=True)[1])  # random, as the rows are
+    part_of = np.empty(len(counts), np.int64)
+    dealt = (_dealt(counts[order], sizes, own) for own in turns)
+    deals = [_polished(deal, counts[order], sizes) for deal in dealt]
+    part_of[order] = min(deals, key=lambda deal: _off(deal, counts[order], sizes))
     return part_of[codes]
 
 
-def _dealt(counts: np.ndarray, order: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Deal as seats are dealt by d'Hondt: equal groups give every part exactly its size."""
+def _dealt(counts: np.ndarray, sizes: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Deal each group to each part with the probability of the part's share of all rows.
+
+    Groups whose sizes agree to within a factor of two stand side by side on a circle, which is
+    turned at random and then cut into parts: so no part gets the small groups alone.
+    """
     part_of = np.empty(len(counts), np.int64)
-    targets, filled = sizes.tolist(), [0] * len(sizes)
-    parts = range(len(sizes))
-    for group, count in zip(order.tolist(), counts[order].tolist(), strict=True):
-        chosen = min(parts, key=lambda part: (filled[part] + count) / targets[part])
-        part_of[group] = chosen
-        filled[chosen] += count
+    cuts = np.cumsum(sizes)[:-1] / sizes.sum()
+    octaves = np.floor(np.log2(counts)).astype(np.int64)
+    for octave in np.unique(octaves):
+        alike = octaves == octave
+        ends = np.cumsum(counts[alike])
+        middles = (ends - counts[alike] / 2) / ends[-1]
+        part_of[alike] = np.searchsorted(cuts, (middles + turns[octave]) % 1, side="right")
     return part_of
 
 
@@ -44,8 +54,7 @@ def _polished(part_of: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -> np.
     """Exchange groups, one against one or against none, while the sizes get nearer."""
     while True:
         filled = np.bincount(part_of, counts, len(sizes)).astype(np.int64)
-        now = _distance(filled, sizes).sum()
-        best, exchange = now, None
+        best, exchange = _distance(filled, sizes).sum(), None
         for a in range(len(sizes)):
             for b in range(len(sizes)):
                 if a != b and filled[a] > 0:
@@ -76,6 +85,10 @@ def _best_exchange(
     distance += _distance(filled[b] - change, sizes[b])
     row, column = np.unravel_index(distance.argmin(), distance.shape)
     return float(distance[row, column]), (int(leaving[row]), int(coming[column]))
+
+
+def _off(part_of: np.ndarray, counts: np.ndarray, sizes: np.ndarray) -> float:
+    return _distance(np.bincount(part_of, counts, len(sizes)), sizes).sum()
 
 
 def _one_of_each_size(groups: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

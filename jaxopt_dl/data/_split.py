@@ -20,6 +20,8 @@ from jaxopt_dl._core.types import Key
 from ._groups import deal_groups
 
 _EVEN, _LARGER_DEV = "even", "larger_dev"
+_DEALS = 4
+"""Of so many random deals of groups, the one with the nearest sizes is taken."""
 
 
 def split(
@@ -41,9 +43,9 @@ def split(
     is then missing from some of them.
 
     With `groups` all examples of a group, such as the recordings of one patient, stay in one
-    part; otherwise dev and test would measure how well patients are remembered. Sizes come as
-    near as exchanging two groups, or moving one, brings them. `group_duplicates` makes groups of
-    equal examples.
+    part; otherwise dev and test would measure how well patients are remembered. Groups are dealt
+    at random, large and small ones in proportion; then sizes come as near as exchanging two
+    groups, or moving one, brings them. `group_duplicates` makes groups of equal examples.
 
     Args:
       key: decides the split; the same key gives the same split.
@@ -80,7 +82,8 @@ def split(
         part_in_order = _stratified(codes[order], fractions, sizes)
     elif groups is not None:
         names, codes = _codes("groups", groups, n)
-        part_in_order = deal_groups(codes[order], names, sizes)
+        turns = np.asarray(jax.random.uniform(jax.random.fold_in(key, 1), (_DEALS, 64)))
+        part_in_order = deal_groups(codes[order], names, sizes, turns)
     else:
         part_in_order = np.repeat(np.arange(len(sizes)), sizes)
     return tuple(order[part_in_order == part] for part in range(len(sizes)))

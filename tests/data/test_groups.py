@@ -50,7 +50,8 @@ def test_sizes_cannot_be_brought_nearer_by_moving_or_exchanging_groups(counts, r
     targets = np.array([total - 2 * (total // 5), total // 5, total // 5])
     codes = np.repeat(np.arange(len(counts)), counts)
     random.shuffle(codes)
-    part = deal_groups(codes, np.arange(len(counts)), targets)
+    turns = np.random.default_rng(random.randrange(99)).random((2, 64))
+    part = deal_groups(codes, np.arange(len(counts)), targets, turns)
     sizes = np.bincount(part, minlength=3)
     members = [set(codes[part == index].tolist()) for index in range(3)]
     for a, b in itertools.permutations(range(3), 2):
@@ -69,6 +70,15 @@ def test_the_key_decides_and_the_same_key_decides_the_same():
     counts = list(range(20, 40))
     first, again, other = (grouped(counts, key=jax.random.key(k))[1] for k in (0, 0, 1))
     assert first == again and first != other
+
+
+def test_every_group_comes_into_every_part_that_can_hold_it():
+    counts = [30, 20, 10, 5, 5, 5, 5, 5, 5, 5, 3, 2]
+    deals = [grouped(counts, key=jax.random.key(k)) for k in range(60)]
+    for part, target in enumerate((60, 20, 20)):
+        held = set().union(*(members[part] for _, members in deals))
+        assert held == {group for group, count in enumerate(counts) if count <= target}
+    assert all(sizes == [60, 20, 20] for sizes, _ in deals)
 
 
 def test_groups_of_every_size_come_into_every_part():
