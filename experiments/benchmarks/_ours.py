@@ -15,7 +15,9 @@ def network(problem: Problem) -> nn.Layer:
         if problem.kind == "conv":
             layers += [nn.conv(width, (3, 3)), nn.lift(nn.relu), nn.max_pool((2, 2))]
         elif problem.kind == "residual" and place > 0:
-            layers += [nn.residual(nn.sequential(nn.dense(width), nn.lift(nn.relu)))]
+            # As small as by hand: fifty layers add up.
+            small = nn.dense(width, kernel_init=nn.he_normal(gain=0.04))
+            layers += [nn.residual(nn.sequential(small, nn.lift(nn.relu)))]
         else:
             norm = [nn.batch_norm()] if problem.batch_norm else []
             layers += [nn.dense(width, use_bias=not norm), *norm, nn.lift(nn.relu)]

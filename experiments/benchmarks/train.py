@@ -63,6 +63,9 @@ def prepare(problem: _problems.Problem, wanted: list[str]) -> dict[str, tuple]:
         except ModuleNotFoundError as missing:
             print(f"  {name} is left out: {missing.name} is not installed.")
             continue
+        except RuntimeError as failed:  # a compiler of its own may be missing
+            print(f"  {name} is left out: {str(failed).splitlines()[0]}")
+            continue
         prepared[name] = (run, _epochs_per_turn(run))
     return prepared
 
