@@ -65,6 +65,22 @@ def predicts_shapes(it: Subject) -> None:
         assert y.shape[:1] == (BATCH,), f"got shape {y.shape} for a batch of {BATCH}"
 
 
+def takes_any_batch(it: Subject) -> None:
+    """The batch may have any size, also one.
+
+    Take the size from `x.shape[0]`, and say which axis goes: `jnp.squeeze(x, -1)`.
+    """
+    params, state, x = it.abstract(jnp.float32)
+    evaluate = functools.partial(it.apply, training=False)
+    usual, _ = jax.eval_shape(evaluate, params, state, x)
+    for rows in (1, 2):
+        with given(f"a batch of {rows}"):
+            batch = jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype)
+            y, _ = jax.eval_shape(evaluate, params, state, batch)
+            expected = (rows, *usual.shape[1:])
+            assert y.shape == expected, f"got shape {y.shape} instead of {expected}"
+
+
 def keeps_dtypes(it: Subject) -> None:
     """The output has the dtype that holds both the input and the parameters.
 

@@ -15,6 +15,9 @@ BATCH = 6
 DTYPES = (jnp.bfloat16, jnp.float32, jnp.float64)
 """Precisions in which shapes, dtypes and gradients are looked at."""
 
+TRAINING = "training"
+"""Among the allowed names: what is computed in training alone is meant."""
+
 
 class Subject:
     """A layer with its compiled programs, shared by all promises.
@@ -23,7 +26,7 @@ class Subject:
       layer: the layer.
       shape: of one example.
       indices: how many there are, for a layer on integers.
-      allow: names of functions whose surrogate gradients are meant.
+      allow: names of functions whose surrogate gradients are meant, and maybe `TRAINING`.
       init: `(key, dtype=)`, compiled.
       run: `(params, state, x, key, mask, training=)`, compiled.
     """

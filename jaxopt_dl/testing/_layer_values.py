@@ -11,7 +11,7 @@ from jaxopt_dl._core.trees import leaves_with_paths
 from jaxopt_dl._core.types import PyTree
 
 from ._agree import assert_close, assert_equal, assert_pure, numbers
-from ._layer_subject import Subject, some_key, some_keys
+from ._layer_subject import TRAINING, Subject, some_key, some_keys
 from ._promise import given, precision
 
 
@@ -56,7 +56,8 @@ def evaluates_without_change(it: Subject) -> None:
 def evaluates_rows_alone(it: Subject) -> None:
     """In evaluation a row does not depend on the others.
 
-    Keep statistics of the batch in the state while training, and use those.
+    Keep statistics of the batch in the state while training, and use those; leave rows in their
+    order.
     """
     with precision(jnp.float64):
         params, state, x = it.made()
@@ -156,9 +157,10 @@ def trains_as_it_evaluates(it: Subject) -> None:
     """What it does in training alone comes from a key, from its state or from other rows.
 
     Draw the mask of a dropout from the key that came: that of a fixed key is the same at every
-    step.
+    step. If another computation is meant, as in training with rounded weights, pass
+    `allow=("training",)`.
     """
-    if it.needs_key:
+    if it.needs_key or TRAINING in it.allow:
         return
     with precision(jnp.float64):
         params, state, x = it.made()

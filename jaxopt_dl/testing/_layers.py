@@ -16,11 +16,12 @@ PROMISES = (
     _layer_forms.has_plain_dicts,
     _layer_values.repeats_itself,
     _layer_values.evaluates_without_a_key,
+    _layer_values.compiles,
     _layer_forms.predicts_shapes,
+    _layer_forms.takes_any_batch,
     _layer_forms.keeps_dtypes,
     _layer_forms.keeps_wide_state,
     _layer_forms.meets_wider_inputs,
-    _layer_values.compiles,
     _layer_values.runs_side_by_side,
     _layer_values.evaluates_without_change,
     _layer_forms.keeps_the_form_of_its_state,
@@ -47,17 +48,19 @@ def check_layer(
     """Check that a layer keeps the promises of the library's own.
 
     Its gradients are those of finite differences, in training and in evaluation; shapes and
-    dtypes are those of tracing; state stays in at least float32, unchanged in evaluation and of
-    one form in training; rows are treated alone in evaluation, and padded rows change nothing;
-    the same key gives the same result, another key other parameters, and a layer that draws says
-    when a key is missing; it works compiled and under `vmap` over seeds.
+    dtypes are those of tracing, for a batch of any size; state stays in at least float32,
+    unchanged in evaluation and of one form in training; rows are treated alone in evaluation, and
+    padded rows change nothing; the same key gives the same result, another key other parameters,
+    and a layer that draws says when a key is missing; it works compiled and under `vmap` over
+    seeds.
 
     Args:
       layer: what `nn.dense(3)` would return.
       spec: one example without the batch axis, a tuple of sizes or a `ShapeDtypeStruct`.
       indices: for a layer on integers, how many there are; inputs are then 0 to `indices - 1`.
       allow: names of functions whose gradients are surrogates on purpose, such as
-        "stop_gradient"; see `gradcheck.check_gradients`.
+        "stop_gradient"; see `gradcheck.check_gradients`. With "training" among them the layer may
+        compute something else in training than in evaluation, such as rounded weights.
       strict: whether to ask all of it once more under strict dtype promotion and without rank
         promotion. A layer that mixes dtypes or ranks as JAX allows is not at fault otherwise.
 

@@ -16,7 +16,7 @@ from jaxopt_dl._core.types import PyTree
 from ._agree import assert_close, assert_equal, assert_pure
 from ._promise import given, hold_all, is_half, precision
 from ._transformation_subject import Extra, Subject, check_has_leaves, subject_of
-from ._wrappers import works_behind_a_mask, works_in_wrappers
+from ._wrappers import takes_more_parameters, works_behind_a_mask, works_in_wrappers
 
 
 def check_transformation(
@@ -45,7 +45,8 @@ def check_transformation(
       extra: keyword arguments that every update needs, such as `{"value": 1.0}` for
         `optax.polyak_sgd`, or a function of the parameters that returns them.
       strict: whether to ask all of it once more under strict dtype promotion and without rank
-        promotion. A rule that mixes dtypes as JAX allows is not at fault otherwise.
+        promotion, and that every update has the dtype of its own gradient where those differ. A
+        rule that mixes dtypes as JAX and optax allow is not at fault otherwise.
 
     Raises:
       AssertionError: at the first broken promise, saying which, for which input, what came, and
@@ -67,7 +68,8 @@ def check_transformation(
             advice = "Pass what its method `.gradient_transformation()` returns."
         fail(who, "it must be given a gradient transformation", came, advice, kind=TypeError)
     check_has_leaves(who, params)
-    hold_all(who, PROMISES, subject_of(transformation, params, dtypes, extra), strict=strict)
+    promises = PROMISES + STRICT_PROMISES if strict else PROMISES
+    hold_all(who, promises, subject_of(transformation, params, dtypes, extra), strict=strict)
 
 
 def updates(it: Subject) -> None:
@@ -101,8 +103,9 @@ def is_strongly_typed(it: Subject) -> None:
     Write `jnp.zeros((), jnp.int32)` rather than 0, `jnp.float32(x)` rather than x.
     """
     for path, leaf in leaves_with_paths(it.tx.init(it.made(jnp.float32))):
-        assert isinstance(leaf, jax.Array), f"`{path}` is a {type(leaf).__name__}"
-        assert not _data(leaf).weak_type, f"`{path}` is weakly typed, like a Python number"
+        name = f"`{path}`" if path else "the state"
+        assert isinstance(leaf, jax.Array), f"{name} is a {type(leaf).__name__}"
+        assert not _data(leaf).weak_type, f"{name} is weakly typed, like a Python number"
 
 
 def takes_unknown_arguments(it: Subject) -> None:
@@ -224,14 +227,16 @@ PROMISES = (
     takes_unknown_arguments,
     compiles,
     scans,
-    keeps_mixed_dtypes,
     keeps_wide_memory,
     is_finite_at_zero,
     owns_its_memory,
     runs_side_by_side,
+    takes_more_parameters,
     works_in_wrappers,
     works_behind_a_mask,
 )
+STRICT_PROMISES = (keeps_mixed_dtypes,)
+"""Asked for by `strict=True` alone: `optax.apply_updates` converts what an update is."""
 
 
 def _check_scan(it: Subject, params: PyTree) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -14,6 +15,22 @@ from jaxopt_dl._core.types import PyTree
 from ._agree import assert_close
 from ._promise import given, precision
 from ._transformation_subject import Subject, compiled
+
+
+def takes_more_parameters(it: Subject) -> None:
+    """A parameter more is updated with the others.
+
+    Map over leaves with `jax.tree.map` instead of writing out the tree. If the rule is made for
+    one tree, pass it as `params=`.
+    """
+    if it.params is None:
+        params = {**it.made(jnp.float32), "more": jnp.ones(2)}
+        try:
+            state = it.tx.init(params)
+        except ValueError:  # it may choose parameters by path
+            return
+        updates, _ = jax.eval_shape(it.update, params, state, params)
+        chex.assert_trees_all_equal_shapes_and_dtypes(updates, params)
 
 
 def works_in_wrappers(it: Subject) -> None:

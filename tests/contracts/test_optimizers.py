@@ -19,6 +19,8 @@ from jaxopt_dl.testing import _numbers, _transformations
 from jaxopt_dl.testing._promise import hold, traced_once
 from tests.contracts.optimizer_cases import BAD_NUMBERS, CASES, NO_NUMBERS, Case
 
+PROMISES = _transformations.PROMISES + _transformations.STRICT_PROMISES
+
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 START = np.array([0.9, -0.4, 0.3, 1.1, -0.8, 0.2, -1.3, 0.5, 0.7, -0.6])
@@ -103,7 +105,7 @@ def times(factor, numbers: dict) -> dict:
 
 
 @every_case
-@pytest.mark.parametrize("promise", _transformations.PROMISES, ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
 def test_it_keeps_the_promises_of_a_transformation(case, promise):
     hold("check_transformation", promise, _transformations.subject_of(case.make(**case.numbers)))
 

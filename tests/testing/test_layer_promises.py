@@ -9,8 +9,12 @@ from jaxopt_dl import nn, testing
 from jaxopt_dl.testing._layer_forms import keeps_dtypes, keeps_wide_state, meets_wider_inputs
 from jaxopt_dl.testing._layer_gradients import has_right_gradients
 from jaxopt_dl.testing._layer_subject import Subject
-from jaxopt_dl.testing._layer_values import draws_its_parameters_from_the_key
+from jaxopt_dl.testing._layer_values import (
+    draws_its_parameters_from_the_key,
+    trains_as_it_evaluates,
+)
 from jaxopt_dl.testing._layers import PROMISES
+from jaxopt_dl.testing._promise import hold
 from tests.testing.broken import (
     Broken,
     assert_found,
@@ -144,6 +148,16 @@ BROKEN = [
     Broken("has_plain_dicts", layer(init=lambda key, spec: ((), {})), "got a tuple and a dict"),
     Broken("predicts_shapes", layer(lambda y, **_: y.T), r"got shape \(3, 6\) for a batch of 6"),
     Broken(
+        "takes_any_batch",
+        layer(lambda y, **_: jnp.squeeze(y)),
+        r"Given a batch of 1: got shape \(3,\) instead of \(1, 3\)",
+    ),
+    Broken(
+        "takes_any_batch",
+        layer(lambda y, **_: y.reshape(6, 3)),
+        "Given a batch of 1: It raised TypeError",
+    ),
+    Broken(
         "keeps_dtypes",
         layer(lambda y, **_: y.astype(jnp.float32)),
         "Given bfloat16, training=True: got float32 instead of bfloat16",
@@ -261,8 +275,10 @@ def test_a_fault_is_found_and_named(case):
     [
         (lambda y, **_: y + UNSEEDED.normal(), "The same arguments give the same"),
         (needing_a_key_in_evaluation, "Evaluation needs no key"),
+        (branching, "Compiled and interpreted results agree"),
+        (lambda y, **_: y.reshape(6, 3), "The batch may have any size"),
     ],
-    ids=["unseeded", "key in evaluation"],
+    ids=["unseeded", "key in evaluation", "branching", "fixed batch"],
 )
 def test_a_fault_that_breaks_several_promises_is_named_by_the_one_that_explains_it(change, promise):
     with pytest.raises(AssertionError, match=f"broken promise: {promise}"):
@@ -307,6 +323,14 @@ def test_a_surrogate_gradient_passes_where_it_is_allowed():
         with pytest.raises(AssertionError, match="gradient check: FAIL"):
             has_right_gradients(Subject(layer(rounded), (4,)))
         has_right_gradients(Subject(layer(rounded), (4,), allow=("stop_gradient",)))
+
+
+def test_what_is_computed_in_training_alone_passes_where_it_is_allowed():
+    rounding = layer(lambda y, *, training, **_: jnp.round(y) if training else y)
+    with jax.numpy_rank_promotion("allow"):
+        with pytest.raises(AssertionError, match="the value differs by up to"):
+            hold("", trains_as_it_evaluates, Subject(rounding, (4,)))
+        hold("", trains_as_it_evaluates, Subject(rounding, (4,), allow=("training",)))
 
 
 def test_what_is_no_layer_raises():

@@ -13,8 +13,10 @@ import optax
 import pytest
 
 from jaxopt_dl import optim, testing
+from jaxopt_dl.testing._promise import hold_all
 from jaxopt_dl.testing._transformations import (
     PROMISES,
+    STRICT_PROMISES,
     compiles,
     is_strongly_typed,
     owns_its_memory,
@@ -97,16 +99,22 @@ def by_type():
 
 
 def of_fixed_structure():
-    """A block with a factor per parameter, in a tree of its own that is none of theirs."""
-    factors = {"head": {"bias": 2.0, "kernel": 3.0}, "scale": 1.0}
-
-    def init(params):
-        return jax.tree.map(lambda w, f: jnp.full_like(w, f), params, factors)
+    """A block that writes the tree out."""
 
     def update(updates, state, params=None, **extra):
-        return jax.tree.map(lambda g, f: g * f.astype(g.dtype), updates, state), state
+        head = jax.tree.map(jnp.negative, updates["head"])
+        return {"head": head, "scale": -updates["scale"]}, state
 
-    return optax.GradientTransformationExtraArgs(init, update)
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def blind_to_empty_nodes():
+    """A block that takes all that is no dict for a leaf, also what hides one."""
+
+    def update(updates, state, params=None, **extra):
+        return jax.tree.map(jnp.sign, updates, is_leaf=lambda x: not isinstance(x, dict)), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
 def only_at_the_top():
@@ -160,6 +168,8 @@ BROKEN = [
     Broken(
         "works_in_wrappers", only_at_the_top(), "Given float64, optax.chain: .* differs by up to"
     ),
+    Broken("takes_more_parameters", of_fixed_structure(), "more"),
+    Broken("works_behind_a_mask", blind_to_empty_nodes(), "Given float64, without one leaf"),
     Broken("works_behind_a_mask", by_place(), "Given float64, without one leaf: It raised "),
     Broken(
         "works_behind_a_mask",
@@ -171,7 +181,8 @@ BROKEN = [
 
 @pytest.mark.parametrize("case", BROKEN, ids=name_of)
 def test_a_fault_is_found_and_named(case):
-    assert_found("check_transformation", PROMISES, case._replace(piece=(subject_of(case.piece),)))
+    promises = PROMISES + STRICT_PROMISES
+    assert_found("check_transformation", promises, case._replace(piece=(subject_of(case.piece),)))
 
 
 @pytest.mark.parametrize(
@@ -190,7 +201,8 @@ def test_a_fault_that_breaks_several_promises_is_named_by_the_one_that_explains_
 
 
 def test_every_promise_can_be_broken():
-    assert {case.promise for case in BROKEN} == {promise.__name__ for promise in PROMISES}
+    promises = PROMISES + STRICT_PROMISES
+    assert {case.promise for case in BROKEN} == {promise.__name__ for promise in promises}
 
 
 def test_a_sound_transformation_passes_in_all_precisions():
@@ -223,6 +235,19 @@ def test_strictness_is_asked_for_alone_and_named():
     said = "without any promotion.*Given the promise '.*', float32: It raised TypePromotionError"
     with pytest.raises(AssertionError, match=said):
         testing.check_transformation(optax.scale_by_adam(), strict=True)
+
+
+def test_an_update_in_the_widest_dtype_of_all_gradients_is_at_fault_under_strictness_alone():
+    wide_everywhere = averaging("uniform")
+    testing.check_transformation(wide_everywhere, dtypes=("float32",))
+    said = "dtypes of their own gradients.*one leaf in bfloat16"
+    with pytest.raises(AssertionError, match=said):
+        hold_all("", STRICT_PROMISES, subject_of(wide_everywhere, dtypes=("bfloat16", "float32")))
+
+
+def test_a_rule_made_for_one_tree_passes_with_it():
+    params = {"head": {"kernel": jnp.ones((2, 3))}, "scale": jnp.ones(2)}
+    testing.check_transformation(of_fixed_structure(), params=params, dtypes=("float32",))
 
 
 def test_half_precision_is_asked_for_alone():
