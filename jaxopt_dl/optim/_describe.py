@@ -220,12 +220,17 @@ def _schedule_name(schedule: Any) -> str:
 
 
 def _counts(text: str) -> list[int]:
-    """Return where to look at a schedule: at the quarters of its lengths, or of four periods."""
-    lengths = re.findall(r"(?<!_)steps=(\d+)|(?<=boundaries=\()(\d+)", text)
-    periods = re.findall(r"decay_steps=(\d+)", text)
-    total = sum(int(first or second) for first, second in lengths) + 4 * sum(map(int, periods))
+    """Return where to look at a schedule: at the quarters of its lengths, and where parts begin.
+
+    A length without end is that of four periods.
+    """
+    joined = re.findall(r"boundaries=\(([\d, ]+)\)", text)
+    starts = [[int(start) for start in re.findall(r"\d+", each)] for each in joined]
+    lengths = map(int, re.findall(r"(?<!_)steps=(\d+)", text))
+    periods = map(int, re.findall(r"decay_steps=(\d+)", text))
+    total = sum(lengths) + sum(map(max, starts)) + 4 * sum(periods)
     quarters = range(0, total + 1, max(total // 4, 1))
-    return list(quarters) if 4 < total else list(ROUND_COUNTS)
+    return sorted({*quarters}.union(*starts)) if 4 < total else list(ROUND_COUNTS)
 
 
 def _shortest(value: Any) -> Any:

@@ -4,6 +4,7 @@ One table for all rules, so that a number means the same everywhere and an edit 
 state is checked like a construction.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,16 +54,17 @@ def check_hyperparam(who: str, name: str, value: Any) -> None:
     """Check one number against its range, as given and as it will be stored.
 
     Storing rounds: 0.99999999 becomes 1.0 in float32, where a bias correction is 0/0. Of a schedule
-    it is the first value; one that leaves the range later becomes NaN, see `value_at`.
+    it is the first value, and those where it turns or ends as far as its numbers tell; one that
+    leaves the range elsewhere becomes NaN, see `value_at`.
     """
-    shown = f"{name} (schedule value at count 0)" if callable(value) else name
-    value = _first(value) if callable(value) else value
-    check_number(who, shown, value, **RANGES[name])
-    if not is_traced(value):
-        if name in _WHOLE and value != int(value):
-            fail(who, f"`{shown}` must be a whole number", f"got {value}", "Pass an int.")
-        stored = np.asarray(value, default_float())
-        check_number(who, f"{shown} rounded to {stored.dtype}", stored, **RANGES[name])
+    if not callable(value):
+        _check_one(who, name, name, value)
+        return
+    for count in _landmarks(value):
+        shown = f"{name} (schedule value at count {count})"
+        with jax.ensure_compile_time_eval():  # a tracer only where the schedule's own numbers are
+            if count == 0 or _leaves_its_range(name, value, count):
+                _check_one(who, name, shown, value(jnp.int32(count)))
 
 
 def stored(value: Any) -> PyTree:
@@ -106,10 +108,35 @@ def cast(numbers: SimpleNamespace, dtype: np.dtype) -> SimpleNamespace:
     return SimpleNamespace(**{name: value.astype(dtype) for name, value in vars(numbers).items()})
 
 
-def _first(schedule: Any) -> Any:
-    """Return the value at count 0, a tracer only where the schedule's own numbers are."""
-    with jax.ensure_compile_time_eval():
-        return schedule(jnp.zeros((), jnp.int32))
+def _check_one(who: str, name: str, shown: str, value: Any) -> None:
+    check_number(who, shown, value, **RANGES[name])
+    if not is_traced(value):
+        if name in _WHOLE and value != int(value):
+            fail(who, f"`{shown}` must be a whole number", f"got {value}", "Pass an int.")
+        stored = np.asarray(value, default_float())
+        check_number(who, f"{shown} rounded to {stored.dtype}", stored, **RANGES[name])
+
+
+def _landmarks(schedule: Callable) -> list[int]:
+    """Return counts at which to look at a schedule: 0, each length in its numbers, and their sum.
+
+    Of a plain function nothing is known, and it is looked at in its beginning alone.
+    """
+    leaves = [x for x in jax.tree.leaves(as_pytree(schedule)) if not is_traced(x)]
+    lengths = [int(x) for x in leaves if _is_whole(x)]
+    last = np.iinfo(np.int32).max
+    return sorted({0, *(min(length, last) for length in (*lengths, sum(lengths)))})
+
+
+def _leaves_its_range(name: str, schedule: Callable, count: int) -> bool:
+    value = value_at(name, schedule, jnp.int32(count))
+    return not is_traced(value) and bool(jnp.isnan(value))
+
+
+def _is_whole(leaf: Any) -> bool:
+    return isinstance(leaf, int | np.integer | jax.Array) and (
+        np.ndim(leaf) == 0 and jnp.issubdtype(jnp.result_type(leaf), np.integer)
+    )
 
 
 def _in_range(value: Array, room: float, *, low=0.0, low_open=False, high=np.inf, high_open=False):

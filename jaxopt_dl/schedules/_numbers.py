@@ -4,13 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxopt_dl._core.errors import check_integer, check_number, fail
+from jaxopt_dl._core.errors import check_integer, check_number, fail, is_traced
 from jaxopt_dl._core.types import Array, Number
 
 
 def real(who: str, name: str, value: Number, *, low: float = 0.0, low_open: bool = False):
-    """Check a real number; a Python or NumPy number becomes a float."""
+    """Check a real number; a Python or NumPy number becomes a float.
+
+    Nobody can raise an error about a traced number: one that is out of range becomes NaN.
+    """
     check_number(who, name, value, low=low, low_open=low_open)
+    if is_traced(value):
+        value = as_float(value)
+        return jnp.where(value > low if low_open else value >= low, value, jnp.nan)
     return value if isinstance(value, jax.Array) else float(value)
 
 
@@ -39,11 +45,14 @@ def as_count(value: Number) -> Array:
 def periods(count: Number, steps: Number, *, staircase: bool = False) -> Array:
     """Return how many times `steps` went by at `count`: whole times only, if `staircase`.
 
-    The division is then one of integers, because a rounded quotient could move a stair.
+    The division is then one of integers, because a rounded quotient could move a stair. A length
+    that is not positive, which only a traced one can be, gives NaN.
     """
     if staircase:
-        return as_float(as_count(count) // as_count(steps))
-    return as_float(count) / as_float(steps)
+        times = as_float(as_count(count) // as_count(steps))
+    else:
+        times = as_float(count) / as_float(steps)
+    return jnp.where(as_float(steps) > 0, times, jnp.nan)
 
 
 def progress(count: Number, steps: Number) -> Array:

@@ -54,10 +54,10 @@ def test_a_schedule_is_a_table():
     assert schedule.values[4] == pytest.approx(0.25)
 
 
-def test_a_joined_schedule_is_shown_over_all_its_lengths():
-    parts = schedules.constant(0.1), schedules.linear(0.1, 0.0, steps=60)
-    rule = optim.sgd(schedules.join(*parts, boundaries=(20,)))
-    assert list(optim.describe(rule, W).schedules[0].values) == [0, 20, 40, 60, 80]
+def test_a_joined_schedule_is_shown_over_all_its_lengths_and_where_its_parts_begin():
+    parts = *(schedules.constant(rate) for rate in (0.1, 0.2)), schedules.linear(0.1, 0.0, steps=50)
+    rule = optim.sgd(schedules.join(*parts, boundaries=(7, 30)))
+    assert list(optim.describe(rule, W).schedules[0].values) == [0, 7, 20, 30, 40, 60, 80]
 
 
 def test_a_plain_function_is_named():

@@ -39,6 +39,41 @@ def test_a_schedule_made_while_tracing_is_looked_at_all_the_same():
         jax.jit(lambda: first_update(lambda count: jnp.float32(count) - 1))()
 
 
+LINE = schedules.linear
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: optim.adam(0.1, b1=LINE(0.9, 1.5, steps=3)), r"`b1 .* count 3\)`.*got 1\.5"),
+        (lambda: optim.adam(0.1, b2=LINE(0.9, 1.0, steps=10)), r"`b2 .* count 10\)`.*got 1\.0"),
+        (lambda: optim.adam(0.1, eps=schedules.cosine(1e-3, steps=9)), r"`eps .* count 9\)`"),
+        (
+            lambda: optim.clip_by_global_norm(
+                schedules.join(schedules.constant(1.0), LINE(1.0, 0.0, steps=4), boundaries=(3,))
+            ),
+            r"`max_norm .* count 7\)`.*got 0\.0",
+        ),
+    ],
+    ids=["b1", "b2", "eps", "joined"],
+)
+def test_a_schedule_whose_numbers_tell_that_it_ends_out_of_range_is_refused(make, says):
+    with pytest.raises(ValueError, match=says):
+        make()
+    with pytest.raises(ValueError, match=says):
+        jax.jit(lambda: jax.tree.leaves(make().init(W)))()
+
+
+def test_a_schedule_of_traced_numbers_that_ends_out_of_range_is_nan_there():
+    def update(final):
+        rule = optim.clip_by_value(schedules.linear(1.0, final, steps=1))
+        _, state = rule.update(W, rule.init(W), W)
+        return rule.update(W, state, W)[0]
+
+    assert np.all(np.isnan(jax.jit(update)(0.0)))
+    np.testing.assert_allclose(jax.jit(update)(0.5), np.clip(W, -0.5, 0.5))
+
+
 def test_a_schedule_that_ends_below_zero_by_rounding_ends_at_zero():
     rule = optim.sgd(lambda count: jnp.where(count == 0, 0.1, -1e-7))
     _, state = rule.update(W, rule.init(W), W)

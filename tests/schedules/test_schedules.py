@@ -109,6 +109,21 @@ def test_staircase_must_be_a_bool(make):
         make(0.1, staircase=2)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "good", "bad"),
+    [
+        (lambda rate: schedules.exponential(0.1, rate)(3), 0.5, -0.5),
+        (lambda initial: schedules.cosine(initial, steps=10)(3), 0.5, -0.5),
+        (lambda steps: schedules.linear(1.0, 0.0, steps=steps)(3), 5, -5),
+        (lambda steps: schedules.inverse_time(1.0, 1.0, decay_steps=steps)(3), 5, 0),
+    ],
+    ids=["rate", "initial", "steps", "decay_steps"],
+)
+def test_a_traced_number_out_of_range_gives_nan(schedule, good, bad):
+    assert np.isnan(jax.jit(schedule)(bad))
+    np.testing.assert_allclose(jax.jit(schedule)(good), schedule(good), rtol=1e-6)
+
+
 def test_a_rate_of_zero_would_end_an_exponential_at_once_and_raises():
     with pytest.raises(ValueError, match=r"`rate` must lie in \(0, inf\)"):
         schedules.exponential(0.1, 0.0)
