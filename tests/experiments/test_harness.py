@@ -77,6 +77,12 @@ def test_batch_norm_is_not_confirmed_where_nothing_trains_without_it():
     assert "at least 80%" in _catalog.load("X-27").criterion
 
 
+def test_valleys_are_drawn_to_scale_and_diabetes_is_taken_as_measured_norm_06():
+    measured = _results.read("X-05")["measured"]
+    assert {axes.get_aspect() for axes in _catalog.load("X-05").draw(measured).axes} == {1.0}
+    assert measured["tasks"]["diabetes"]["raw"]["kappa"] == pytest.approx(5.2e7, rel=0.02)
+
+
 def test_an_unknown_experiment_is_refused_with_those_that_exist(capsys):
     assert main(["run", "X-999"]) == 2
     assert "X-01" in capsys.readouterr().err
