@@ -24,14 +24,14 @@ def _slope_taken_as_one(primals, tangents):
 
 
 def measure(seeds: int, quick: bool) -> Measured:
-    del quick
+    scales = SCALES[::4] if quick else SCALES
     differences, verdicts = [], []
     with jax.enable_x64(True):
         for seed in range(seeds):
-            pairs = [_check(scale, seed) for scale in SCALES]
+            pairs = [_check(scale, seed) for scale in scales]
             differences.append([difference for difference, _ in pairs])
             verdicts.append([verdict for _, verdict in pairs])
-    return {"scales": SCALES, "differences": differences, "verdicts": verdicts}
+    return {"scales": scales, "differences": differences, "verdicts": verdicts}
 
 
 def judge(measured: Measured) -> Answer:

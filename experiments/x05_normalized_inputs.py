@@ -104,14 +104,16 @@ def _synthetic(seed: int, widest: float = 1000, slope: float = 0.003) -> Task:
 
 def _bundled() -> dict[str, Task]:
     """Return what scikit-learn brings; diabetes as measured, which it otherwise ships scaled."""
-    wine = datasets.load_wine(return_X_y=True)
-    cancer = datasets.load_breast_cancer(return_X_y=True)
-    return {
-        "wine": Task(*wine),
-        "diabetes": Task(*datasets.load_diabetes(return_X_y=True, scaled=False)),
-        "breast cancer": Task(*cancer),
-        "logistic wine": Task(wine[0], wine[1] == 0, logistic=True),
-        "logistic breast cancer": Task(*cancer, logistic=True),
+    bunches: dict[str, Any] = {
+        "wine": datasets.load_wine(),
+        "diabetes": datasets.load_diabetes(scaled=False),
+        "breast cancer": datasets.load_breast_cancer(),
+    }
+    tasks = {name: Task(bunch.data, bunch.target) for name, bunch in bunches.items()}
+    wine, cancer = tasks["wine"], tasks["breast cancer"]
+    return tasks | {
+        "logistic wine": Task(wine.x, wine.y == 0, logistic=True),
+        "logistic breast cancer": cancer._replace(logistic=True),
     }
 
 
@@ -141,7 +143,7 @@ def _cross_entropy(design: np.ndarray, y: np.ndarray) -> Callable[[jax.Array], j
     return lambda w: jnp.mean(jax.nn.softplus(-signed @ w))
 
 
-def _steps(excess: Callable, start: jax.Array, rate: jax.Array, goal: Any, limit: int) -> jax.Array:
+def _steps(excess: Callable, start: jax.Array, rate: jax.Array, goal: Any, limit: int) -> Any:
     """Count the steps of gradient descent until the loss is at the goal, or the limit."""
 
     def unfinished(carry: tuple) -> jax.Array:
