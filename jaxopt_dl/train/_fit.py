@@ -46,7 +46,7 @@ def fit(
     accumulate: int = 1,
     averaged: bool = False,
     probes: Sequence[Probe] = (),
-    probe_every: int = 50,
+    probe_every: int = 100,
     progress: Literal["auto", "bar", "lines"] | Progress | None = "auto",
     hooks: Sequence[Hook] = (),
     should_stop: Callable[[], bool] = lambda: False,
