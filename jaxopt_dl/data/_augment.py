@@ -14,7 +14,7 @@ from jaxopt_dl._core.types import Array, Batch, Key, Number
 
 from ._geometry import Geometry
 from ._steps import Step, as_step, example_keys, images_of
-from ._warp import BORDERS, Border, Points, check_fill, grid, pick, resample
+from ._warp import BORDERS, Border, Points, check_exact, check_fill, grid, pick, resample
 
 
 class Outside(NamedTuple):
@@ -42,8 +42,11 @@ class Warp(Step):
     def __call__(self, key: Key, batch: Batch) -> Batch:
         """Change the images of a batch, and its maps alike."""
         images = images_of("augment", batch)
-        check_fill("augment", self.fill, images.dtype)
+        check_exact("augment", images.dtype)
+        check_fill("augment", "fill", self.fill, images.dtype)
         maps = [_map_of(name, batch, images) for name in self.outside.maps]
+        for name, labels, fill in zip(self.outside.maps, maps, self.fills, strict=True):
+            check_fill("augment", f"maps[{name!r}]", fill, labels.dtype)
 
         def one(key: Key, image: Array, *labels: Array) -> list[Array]:
             points = self._sources(key, image)
@@ -107,6 +110,7 @@ def augment(
     distortions) are fused: each output pixel is followed back through all of them and read from
     the image once, by bilinear interpolation. That is one pass over the pixels and one blur
     instead of several, and nothing that a first step moves out of sight is lost to a second.
+    A NaN or infinite pixel makes the pixels beside it NaN even where nothing moves.
 
     Args:
       *steps: `hflip(...)`, `random_crop(...)`, ..., `cutout(...)`, `mixup(...)`, or functions
@@ -125,7 +129,8 @@ def augment(
     Raises:
       TypeError: if a step is neither, or a number is not a number.
       ValueError: if there is no step, or a number is out of range. When called: if `x` is not
-        `(batch, height, width, channels)`.
+        `(batch, height, width, channels)`, if geometry would change whole numbers of more than
+        16 bits, which float32 does not hold, or if images or labels cannot hold their border.
 
     Examples:
       >>> from jaxopt_dl.data import augment, hflip

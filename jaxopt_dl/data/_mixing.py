@@ -26,7 +26,7 @@ class Cutout(Step):
     def __call__(self, key: Key, batch: Batch) -> Batch:
         """Overwrite a square of each image."""
         images = images_of("cutout", batch)
-        check_fill("cutout", self.fill, images.dtype)
+        check_fill("cutout", "fill", self.fill, images.dtype)
         fill = jnp.asarray(self.fill).astype(images.dtype)
         keys = example_keys(key, len(images))
         hidden = jax.vmap(lambda own: self._square(own, *images.shape[1:3]))(keys)

@@ -29,7 +29,11 @@ class Foreign(Step):
 
     def __call__(self, key: Key, batch: Batch) -> Batch:
         """Call it."""
-        return self.function(key, batch)
+        changed = self.function(key, batch)
+        if not isinstance(changed, dict):
+            came, advice = f"got {type(changed).__name__}", "Return `{**batch, 'x': changed}`."
+            fail("augment", "a step must return a batch", came, advice, kind=TypeError)
+        return changed
 
 
 def as_step(step: Callable[[Key, Batch], Batch]) -> Step:

@@ -96,6 +96,20 @@ def test_aug_02_03_no_amplitude_is_the_identity(key, border):
     assert np.array_equal(changed(key, x, *NEUTRAL, border=border), x)
 
 
+def test_what_is_not_finite_stays_to_be_seen_and_reaches_its_neighbors_alone(key):
+    x = images(key)
+    spoiled = changed(key, x.at[0, 2, 3, 0].set(jnp.nan), *NEUTRAL)
+    near = np.isnan(spoiled)
+    assert near[0, 2, 3, 0] and not near[1:].any() and not near[..., 1].any()
+    assert not near[0, [0, 4, 5, 6]].any() and np.array_equal(spoiled[~near], x[~near])
+
+
+def test_the_derivative_at_the_center_of_a_pixel_is_that_towards_a_neighbor(key):
+    read = lambda down: augment(Move(down, 0.0), border="edge")(key, {"x": SMALL})["x"]  # noqa: E731
+    slope = jax.jacfwd(read)(0.0).reshape(2, 3)
+    assert slope.tolist() == [[-3, -3, -3], [0, 0, 0]]
+
+
 @pytest.mark.parametrize("quarters", [-2, -1, 1, 5])
 @pytest.mark.parametrize("size", [6, 7])
 def test_aug_02_quarter_turns_are_rot90(key, quarters, size):
@@ -256,6 +270,11 @@ def test_moves_far_beyond_the_image_read_the_border(key):
     assert np.array_equal(near[:, :4], x[:, jnp.array([2, 1, 0, 1])])
 
 
+def labeled(label, dtype):
+    batch = {"x": SMALL, "m": jnp.zeros((1, 2, 3), dtype)}
+    return augment(random_crop(padding=4), maps={"m": label})(jax.random.key(0), batch)
+
+
 REFUSED = {
     "no steps": (lambda: augment(), "steps"),
     "a step that is no function": (lambda: augment(3), "`steps` must be a function"),
@@ -282,6 +301,22 @@ REFUSED = {
     "a fill the images cannot hold": (
         lambda: augment(hflip(), fill=300)(jax.random.key(0), {"x": SMALL.astype(jnp.uint8)}),
         "fill",
+    ),
+    "a fill beyond float16": (
+        lambda: augment(hflip(), fill=1e5)(jax.random.key(0), {"x": SMALL.astype(jnp.float16)}),
+        r"`fill` must fit into float16, got 100000.0",
+    ),
+    "a label bytes cannot hold": (lambda: labeled(300, jnp.uint8), r"`maps\['m'\]` must fit"),
+    "a negative label of bytes": (lambda: labeled(-1, jnp.uint8), r"whole number in \[0, 255\]"),
+    "half a label": (lambda: labeled(0.5, jnp.int32), "must fit into int32, got 0.5"),
+    "a label of truth": (lambda: labeled(2, bool), r"whole number in \[0, 1\]"),
+    "whole numbers of 32 bits": (
+        lambda: augment(hflip())(jax.random.key(0), {"x": SMALL.astype(jnp.int32)}),
+        "8 or 16 bits, got int32. Convert them to uint8 .* float32",
+    ),
+    "a step that returns an array": (
+        lambda: augment(lambda key, batch: batch["x"])(jax.random.key(0), {"x": SMALL}),
+        "a step must return a batch, got ArrayImpl",
     ),
     "a map that is not there": (
         lambda: changed(jax.random.key(0), SMALL, hflip(), maps={"classes": 0}),
