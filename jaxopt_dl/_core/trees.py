@@ -15,8 +15,12 @@ from jaxopt_dl._core.types import Array, PyTree
 
 
 def path_string(path: tuple) -> str:
-    """Write a key path of `jax.tree_util` as `a/b/0`."""
-    return jax.tree_util.keystr(path, simple=True, separator="/")
+    """Write a key path of `jax.tree_util` as `a/b/0`.
+
+    The attribute `value` in which Flax NNX holds an array is no name of its own: `first/bias`.
+    """
+    held = len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value")
+    return jax.tree_util.keystr(path[:-1] if held else path, simple=True, separator="/")
 
 
 def leaves_with_paths(tree: PyTree) -> list[tuple[str, Array]]:
@@ -34,9 +38,9 @@ def map_with_paths(function: Callable, tree: PyTree, *rest: PyTree) -> PyTree:
 def is_kernel(path: str, ndim: int = 1) -> bool:
     """Return whether a parameter is a weight by its path, and not a bias or a scale.
 
-    It is one if its name ends in `kernel`: `kernel`, `recurrent_kernel`, in Flax NNX
-    `kernel/value`. Equinox calls both kernels and the scales of norms `weight`: with two axes or
-    more it is a kernel. Weight decay and penalties choose kernels by default.
+    It is one if its name ends in `kernel`: `kernel`, `recurrent_kernel`. Equinox calls both kernels
+    and the scales of norms `weight`: with two axes or more it is a kernel. Weight decay and
+    penalties choose kernels by default.
 
     Args:
       path: names from the top to the leaf, joined by slashes, such as `"00_dense/kernel"`.
@@ -48,7 +52,7 @@ def is_kernel(path: str, ndim: int = 1) -> bool:
       >>> is_kernel("layers/0/weight", ndim=2), is_kernel("norm/weight", ndim=1)
       (True, False)
     """
-    name = path.removesuffix("/value").rpartition("/")[2]
+    name = path.rpartition("/")[2]
     return name.endswith("kernel") or (name.partition("_")[0] == "weight" and ndim >= 2)
 
 

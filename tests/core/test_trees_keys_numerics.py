@@ -108,9 +108,9 @@ def test_gd_12_means_weighted_by_batch_size_give_the_mean_of_all():
 @pytest.mark.parametrize(
     ("path", "ndim", "expected"),
     [
-        ("first/kernel/value", 2, True),
-        ("attention/value/kernel/value", 3, True),
-        ("attention/value/bias/value", 2, False),
+        ("first/kernel", 2, True),
+        ("attention/value/kernel", 3, True),
+        ("attention/value/bias", 2, False),
         ("layers/0/weight", 2, True),
         ("conv/weight", 4, True),
         ("cell/weight_hh", 2, True),

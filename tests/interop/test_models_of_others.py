@@ -12,6 +12,7 @@ import pytest
 from flax import nnx
 
 from jaxopt_dl import losses, nn, optim, schedules, train
+from jaxopt_dl._core.trees import leaves_with_paths
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(96, 4)).astype(np.float32)
@@ -58,7 +59,7 @@ OPTIMIZERS = {
         optim.clip_by_global_norm(1.0), optim.scale_by_rmsprop(), optim.sgd(0.01)
     ),
     "averaged": lambda: optim.chain(optim.adam(0.03), optim.ema_params(0.9)),
-    "by_path": lambda: optim.by_path({"*bias*": optim.sgd(0.3)}, default=optim.adam(0.03)),
+    "by_path": lambda: optim.by_path({"*bias": optim.sgd(0.3)}, default=optim.adam(0.03)),
 }
 
 
@@ -159,6 +160,13 @@ def test_a_decay_in_an_nnx_optimizer_moves_kernels_alone(standard_promotion):
     optimizer.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param)))
     np.testing.assert_allclose(model.kernel[...], 0.9 * before, rtol=1e-6)
     np.testing.assert_array_equal(nnx.state(model)["bias"][...], np.ones(3))
+
+
+def test_the_attribute_in_which_nnx_holds_an_array_is_no_name():
+    attention = nnx.State({"attention": {"value": {"bias": nnx.Param(jnp.ones(2))}}})
+    assert [path for path, _ in leaves_with_paths(attention)] == ["attention/value/bias"]
+    assert [path for path, _ in leaves_with_paths({"a": {"value": 1.0}})] == ["a/value"]
+    assert [path for path, _ in leaves_with_paths(nnx.Param(jnp.ones(2)))] == ["value"]
 
 
 def test_an_nnx_optimizer_takes_our_rules(standard_promotion):
