@@ -34,7 +34,7 @@ def softmax_cross_entropy(
       logits: `(batch, classes)`, floating point, unnormalized log probabilities.
       labels: `(batch,)`, integer class indexes in [0, classes).
       label_smoothing: s, the share of each label that is spread evenly over all classes, in
-        [0, 1). Then the smallest loss is above 0.
+        [0, 1). Then the smallest loss is above 0, and infinite where a logit is minus infinity.
       class_weights: `(classes,)`, at least 0, or None. An example's loss is multiplied by the
         weight of its label, and a mean over examples still divides by their number. (PyTorch
         divides by the sum of the weights: for that, pass `class_weights[labels]` as the weights
