@@ -1,5 +1,7 @@
 """X-11: whether a careful start saves deep sigmoid networks."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -40,7 +42,8 @@ def draw(measured: Measured) -> Figure:
         medians = np.median(np.asarray(ratios), axis=0)
         axes.semilogy(measured["depths"], medians, label=start, **_style.marked(number))
     axes.axhline(1e-3, color="0.4", linewidth=1, linestyle=":")
-    axes.annotate("criterion", (1, 1e-3), xytext=(0, 3), textcoords="offset points", fontsize=9)
+    place: Any = {"xytext": (0, 4), "textcoords": "offset points", "ha": "right", "fontsize": 10}
+    axes.annotate("criterion: 1e-3", (DEPTH, 1e-3), **place)
     axes.set_xlabel("depth (layers)")
     axes.set_ylabel("gradient at the input / at the output")
     axes.legend()

@@ -54,8 +54,7 @@ def draw(measured: Measured) -> Figure:
     figure, axes = _style.panels(2, height=4.2)
     for axis, start in zip(axes, ("0.1", "random"), strict=True):
         kernel = np.asarray(measured["kernels"][f"tanh, {start}"])
-        limit = float(np.max(np.abs(kernel)))
-        image = axis.imshow(kernel, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+        image = axis.imshow(kernel, cmap="cividis", aspect="auto", interpolation="nearest")
         axis.grid(False)
         axis.set_xlabel(f"hidden unit (tanh, start {start})")
         axis.set_ylabel("pixel")
@@ -103,5 +102,9 @@ EXPERIMENT = Experiment(
     measure=measure,
     judge=judge,
     draw=draw,
-    caption="First kernel after training, from equal weights (above) and from random ones (below).",
+    caption=(
+        "First kernel after training, from equal weights (above) and from random ones (below); the "
+        "colors span the range of each. Above, every row is of one color: pixels come to differ, "
+        "units never do."
+    ),
 )
