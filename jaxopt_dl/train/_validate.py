@@ -112,7 +112,8 @@ def check_augment(
         return None
     check_callable(who, "augment", augment)
     chain = augment if isinstance(augment, data_tools.Augmentation) else data_tools.augment(augment)
-    one = {name: jax.ShapeDtypeStruct(x.shape[1:], x.dtype) for name, x in data.items()}
+    stored = jax.dtypes.canonicalize_dtype
+    one = {name: jax.ShapeDtypeStruct(x.shape[1:], stored(x.dtype)) for name, x in data.items()}
     one = {
         "weight": jax.ShapeDtypeStruct((), jnp.result_type(float)),
         "mask": jax.ShapeDtypeStruct((), bool),

@@ -73,6 +73,13 @@ def test_without_amplitude_it_is_the_plain_run():
     chex.assert_trees_all_close(plain.last, augmented.last, rtol=1e-6)
 
 
+def test_numbers_of_64_bits_are_converted_as_without_it():
+    wide = {"x": images()["x"].astype(np.float64), "y": images()["y"].astype(np.int64)}
+    step = data.augment(data.random_rotate(10))
+    narrow = run(*classifier(), data=images(), augment=step)
+    chex.assert_trees_all_equal(run(*classifier(), data=wide, augment=step).last, narrow.last)
+
+
 def test_mixed_examples_are_learned_with_soft_targets():
     x = images()
     x["y"] = np.eye(2, dtype=np.float32)[x["y"]]
