@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_dl import curvature
+from jaxopt_dl import curvature, losses
 from jaxopt_dl.curvature import CriticalPoint, classify_critical_point
 
 
@@ -116,6 +116,52 @@ def test_land_09_the_full_norm_shrinks_while_that_of_batches_stays_at_the_noise(
     full = float(curvature.gradient_norm(noisy, at_minimum, batches))
     single = [float(curvature.gradient_norm(noisy, at_minimum, [batch])) for batch in batches]
     assert full < 1e-6 < 0.1 < np.median(single)
+
+
+ONE = {"x": np.ones(1), "y": np.zeros(1)}
+
+
+def half_square(p, batch):
+    """Squared loss of one sigmoid unit, halved; flat where the unit is saturated."""
+    output = jax.nn.sigmoid(p["w"] * batch["x"] + p["b"])
+    return losses.squared_error(output, batch["y"])[0] / 2
+
+
+def cross_entropy(p, batch):
+    """Cross-entropy of the same unit; steep there."""
+    return losses.sigmoid_cross_entropy(p["w"] * batch["x"] + p["b"], batch["y"])[0]
+
+
+def descend(loss, limit):
+    """Parameters and steps of descent at rate 0.15, until the output is below 0.2."""
+
+    def unfinished(carry):
+        p, steps = carry
+        return (jax.nn.sigmoid(p["w"] + p["b"])[0] >= 0.2) & (steps < limit)
+
+    def step(carry):
+        p, steps = carry
+        return jax.tree.map(lambda w, g: w - 0.15 * g, p, jax.grad(loss)(p, ONE)), steps + 1
+
+    return jax.lax.while_loop(unfinished, step, (saturated(), 0))
+
+
+def saturated():
+    return {"w": jnp.full(1, 4.0), "b": jnp.full(1, 4.0)}
+
+
+@pytest.mark.parametrize(("loss", "steps"), [(half_square, 10_099), (cross_entropy, 44)])
+def test_land_08_a_plateau_costs_thousands_of_steps(loss, steps, x64):
+    assert descend(loss, 20_000)[1] == steps
+
+
+def test_land_08_the_norm_over_time_tells_a_plateau_from_a_critical_point(x64):
+    along = [saturated(), descend(half_square, limit=5000)[0]]
+    norms = [float(curvature.gradient_norm(half_square, p, [ONE])) for p in along]
+    np.testing.assert_allclose(norms[0], np.sqrt(2) / (1 + np.exp(-8)) ** 2 / (1 + np.exp(8)))
+    assert 0 < max(norms) < 1e-3 and half_square(along[-1], ONE) > 0.49
+    assert not curvature.may_be_critical(norms)
+    assert curvature.gradient_norm(cross_entropy, along[0], [ONE]) > 1
 
 
 def test_a_short_last_batch_counts_less():
