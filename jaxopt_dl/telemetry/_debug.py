@@ -27,7 +27,7 @@ RATES = {
     LrVerdict.TOO_SMALL: "try three or ten times the rate",
     LrVerdict.TOO_LARGE: "try a third or a tenth of the rate",
     LrVerdict.DIVERGING: "try a tenth of the rate, or clip the gradient",
-    LrVerdict.FLAT: "nothing moves, or every step jumps across the valley",
+    LrVerdict.FLAT: "nothing moves, every step jumps across the valley, or noise hides it",
 }
 
 

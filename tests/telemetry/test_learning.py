@@ -37,6 +37,22 @@ def test_a_few_rises_on_the_way_down_are_no_fault():
     assert telemetry.lr_verdict([4.0, 2.0, 2.2, 1.0, 1.1, 0.5, 0.55, 0.5]) == "good"
 
 
+@pytest.mark.parametrize(
+    ("curve", "noise", "word"),
+    [
+        (np.ones(100), 0.1, "flat"),
+        (np.ones(20), 0.1, "flat"),
+        (np.asarray(parabola(0.001)), 0.01, "too small"),
+        (np.asarray(parabola(0.05)), 0.01, "good"),
+        (np.asarray(parabola(2.002)), 0.01, "diverging"),
+    ],
+)
+def test_noise_on_a_curve_does_not_change_what_it_says(curve, noise, word):
+    noises = noise * np.random.default_rng(0).standard_normal((200, len(curve)))
+    verdicts = [telemetry.lr_verdict(curve + own) for own in noises]
+    assert verdicts.count(word) >= 190
+
+
 @pytest.mark.parametrize("fault", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_is_diverging(fault):
     assert telemetry.lr_verdict([1.0, 0.5, fault, 0.3, 0.2]) == "diverging"
