@@ -78,7 +78,7 @@ def draw(measured: Measured) -> Figure:
         axis.set_title(f"{name} inputs: condition number {np.linalg.cond(hessian):.3g}")
         axis.set_xlabel(f"weight of feature 1, distance from the best\n({units[name]})")
         axis.set_ylabel(f"weight of feature 2, distance from the best\n({units[name]})")
-        axis.legend(loc="lower right", fontsize=10, frameon=True)
+        axis.legend(loc="upper right", fontsize=10, frameon=True)
         axis.grid(False)
     return figure
 
