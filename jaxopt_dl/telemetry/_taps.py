@@ -65,6 +65,9 @@ def tap(function: Callable[..., Any]) -> Callable[..., tuple[Any, dict[str, Arra
     - What has a rule for its derivative, such as `relu`, and compiled functions that are an
       activation, such as `silu`, are one site under their own name and never entered. What is
       written out, such as `gelu`, appears by its nonlinear parts.
+    - Powers, absolute values, signs, roots and logarithms are no sites of their own, because
+      losses, penalties and normalization consist of them; in such a compiled function, as
+      `soft_sign`, they count. To record a lone `abs`, give it a rule by `jax.custom_jvp`.
     - In a `scan` every step is recorded, with the steps as the first axis of the site.
     - `jit` and `checkpoint` are entered; `while` loops and branches of `cond` are not recorded.
     - Not recorded are single numbers, what no floating-point argument has an influence on, and

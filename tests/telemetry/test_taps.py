@@ -133,7 +133,10 @@ def test_a_custom_rule_is_one_site_and_stays_in_force():
     assert seen.param_gradients.tolist() == [7.0, 7.0]
 
 
-@pytest.mark.parametrize("activation", ["silu", "leaky_relu", "elu", "softplus", "log_sigmoid"])
+@pytest.mark.parametrize(
+    "activation",
+    ["silu", "leaky_relu", "elu", "softplus", "log_sigmoid", "soft_sign", "squareplus"],
+)
 def test_a_compiled_activation_is_one_site(activation):
     function = getattr(jax.nn, activation)
     x = jnp.array([-1.0, 0.5, 2.0])
@@ -234,3 +237,13 @@ def test_an_objective_with_state_labels_and_a_key_is_seen_as_it_is():
     np.testing.assert_allclose(seen.value, value, rtol=1e-6)
     assert jax.tree.structure(seen.aux) == jax.tree.structure(aux)
     assert set(telemetry.batch_axes(loss, *args, batch=2).values()) == {0}
+
+
+def test_what_losses_consist_of_is_no_site_but_a_rule_of_ones_own_is():
+    bend = jax.custom_jvp(jnp.abs)
+    bend.defjvps(lambda slope, out, x: slope * jnp.sign(x))
+    for function, found in ((jnp.abs, []), (jnp.square, []), (bend, ["abs"])):
+        _, sites = telemetry.tap(lambda k, x, f=function: jnp.mean(f(x @ k) ** 2))(
+            jnp.ones((4, 3)), jnp.eye(2, 4) - 0.5
+        )
+        assert list(sites) == ["dot_general", *found]

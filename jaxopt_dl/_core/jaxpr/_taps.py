@@ -31,11 +31,15 @@ NONLINEAR = (
     *("tanh", "logistic", "erf", "erfc", "exp", "exp2", "expm1", "sin", "cos"),
     *("max", "min", "clamp", "select_n"),
 )
+CURVED = ("abs", "sign", "square", "integer_pow", "pow", "sqrt", "rsqrt", "log", "log1p")
+"""Nonlinear as well, but tapped as parts of an activation alone: losses, penalties and
+normalization consist of them."""
 ENTRYWISE = (
     *NONLINEAR,
-    *("add", "sub", "mul", "div", "neg", "abs", "sign", "square", "integer_pow", "pow", "sqrt"),
-    *("rsqrt", "log", "log1p", "gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not", "jit"),
-    *("is_finite", "convert_element_type", "broadcast_in_dim", "stop_gradient", "copy", "pjit"),
+    *CURVED,
+    *("add", "sub", "mul", "div", "neg", "gt", "ge", "lt", "le", "eq", "ne", "and", "or", "not"),
+    *("is_finite", "convert_element_type", "broadcast_in_dim", "stop_gradient", "copy"),
+    *("jit", "pjit"),
     *RULES,
 )
 """What an activation function may consist of."""
@@ -140,7 +144,7 @@ def _is_activation(equation: Equation) -> bool:
     return (
         outputs[0].shape == arrays[0].shape
         and len([name for name in names if name not in ("jit", "pjit", *RULES)]) > 1
-        and any(name in NONLINEAR for name in names)
+        and any(name in (*NONLINEAR, *CURVED) for name in names)
         and all(name in ENTRYWISE for name in names)
     )
 
