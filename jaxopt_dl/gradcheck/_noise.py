@@ -18,6 +18,8 @@ FINE = (-16, -20, -25, -30, -35)
 """Spacings, exponents of two. A kink spoils one or two of them, so the median counts."""
 COARSE = (-7, -9, -12)
 """Further spacings for programs that iterate until converged: their jumps are rare."""
+HALVINGS, LAST = 16, 4
+"""How closely a jump is looked at; over the last halvings the bend of a kink falls to 1/16."""
 STIFF = 0.05
 """Above this share of the range, differences are the function itself, badly sampled."""
 
@@ -52,8 +54,53 @@ def measure(
     believable = 1e3 * roundoff * size
     found = np.array([[_noise_of(sequence, believable) for sequence in side] for side in sides])
     fine, coarse = found[:, : len(FINE)], found[:, len(FINE) :]
-    noise = max(float(np.median(fine.min(axis=0))), float(coarse.max(initial=0.0)))
+    noise = float(np.median(fine.min(axis=0)))
+    if np.any(coarse > noise):
+        ends = steps[1:].reshape(sides.shape)[:, len(FINE) :].reshape(-1, POINTS)
+        rough = sides[:, len(FINE) :].reshape(-1, POINTS)
+        jumps = _jumps(evaluator, point, direction, ends, rough)
+        noise = max(noise, float(np.minimum(coarse.ravel(), jumps).max()))
     return value, max(2 * _roundoff_of(values, roundoff) * size, noise)
+
+
+def _jumps(
+    evaluator: Evaluator,
+    point: np.ndarray,
+    direction: np.ndarray,
+    steps: np.ndarray,
+    values: np.ndarray,
+) -> np.ndarray:
+    """Return how far each sequence of values jumps at its roughest place, `(n,)`.
+
+    Where three values bend most is halved again and again. The bend of a kink shrinks with the
+    distance and that of a curve faster; that of a jump stays.
+
+    Args:
+      evaluator: of the function.
+      point: `(size,)`.
+      direction: `(size,)`.
+      steps: `(n, POINTS)`, where along the direction the values are.
+      values: `(n, POINTS)`.
+    """
+    rows = np.arange(len(steps))
+    with np.errstate(all="ignore"):
+        bend = np.abs(np.diff(values, 2, axis=1))
+        start = np.argmax(np.nan_to_num(bend), axis=1)
+        at = np.stack([steps[rows, start + k] for k in range(3)], axis=1)
+        seen = np.stack([values[rows, start + k] for k in range(3)], axis=1)
+        bends = []
+        for _ in range(HALVINGS):
+            middles = (at[:, 1:] + at[:, :-1]) / 2
+            zeros = np.zeros(middles.size, np.int64)
+            moves = Moves(zeros, zeros + point.size, middles.ravel())
+            new = evaluator.values(point, direction, moves).reshape(middles.shape)
+            at = np.stack([at[:, 0], middles[:, 0], at[:, 1], middles[:, 1], at[:, 2]], axis=1)
+            seen = np.stack([seen[:, 0], new[:, 0], seen[:, 1], new[:, 1], seen[:, 2]], axis=1)
+            bend = np.abs(np.diff(seen, 2, axis=1))
+            start = np.argmax(np.nan_to_num(bend), axis=1)[:, None] + np.arange(3)
+            at, seen = at[rows[:, None], start], seen[rows[:, None], start]
+            bends.append(np.nan_to_num(np.abs(np.diff(seen, 2, axis=1))[:, 0]))
+        return np.where(bends[-1] > bends[-1 - LAST] / 4, bends[-1], 0.0)
 
 
 def _roundoff_of(values: np.ndarray, roundoff: float) -> float:
