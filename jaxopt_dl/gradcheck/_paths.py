@@ -39,10 +39,12 @@ class Reach(NamedTuple):
     Attributes:
       alive: numbers of the leaves with a differentiable path to it.
       dead: pairs `(leaf, blocker)` for every blocked path to it.
+      nan_only: whether it is the answer to "is this NaN?", so that what it selects hardly counts.
     """
 
     alive: frozenset[int]
     dead: frozenset[tuple[int, Blocker]]
+    nan_only: bool = False
 
 
 class Paths(NamedTuple):
@@ -87,8 +89,12 @@ def trace_paths(program: Program, leaves: int) -> Paths:
     narrowest = [UNIT_ROUNDOFF]
 
     def transfer(equation: Equation, place: Place, facts: list[Reach]) -> list[Reach]:
+        first, *others = equation.invars or (None,)
+        asks_for_nan = equation.primitive.name == "ne" and others[0] is first
+        if equation.primitive.name == "select_n" and facts[0].nan_only:
+            facts = facts[1:2]
         reach = _join_all(facts)
-        blocked = _blocked(reach, Blocker(equation.primitive.name, place))
+        blocked = _blocked(reach, Blocker(equation.primitive.name, place), nan_only=asks_for_nan)
         out = []
         for kind in jaxpr.output_types(equation):
             passes = _is_floating(kind.dtype) and equation.primitive.name not in FLAT
@@ -103,12 +109,13 @@ def trace_paths(program: Program, leaves: int) -> Paths:
     return Paths(loss, max(narrowest), bool(names & LOOPS), bool(names & OPAQUE))
 
 
-def _blocked(reach: Reach, blocker: Blocker) -> Reach:
-    return Reach(frozenset(), reach.dead | frozenset((leaf, blocker) for leaf in reach.alive))
+def _blocked(reach: Reach, blocker: Blocker, *, nan_only: bool) -> Reach:
+    dead = reach.dead | frozenset((leaf, blocker) for leaf in reach.alive)
+    return Reach(frozenset(), dead, nan_only)
 
 
 def _join(a: Reach, b: Reach) -> Reach:
-    return Reach(a.alive | b.alive, a.dead | b.dead)
+    return Reach(a.alive | b.alive, a.dead | b.dead, a.nan_only and b.nan_only)
 
 
 def _join_all(facts: list[Reach]) -> Reach:

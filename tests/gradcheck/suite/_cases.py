@@ -40,6 +40,7 @@ THEMES = (
     "control_flow",
     "attribution",
     "edges",
+    "on_the_host",
 )
 MARK = "# planted"
 

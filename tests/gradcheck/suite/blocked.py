@@ -278,3 +278,30 @@ def index_computed_from_data():
         return jnp.sum(p["table"][rows] ** 2)
 
     return {"function": loss, "params": {"table": normal(35, 3)}, "args": (X,)}
+
+
+@bug({"x"}, kind="blocked", names={"lt", "gt", "heaviside"})
+def a_step_that_keeps_nan():
+    """`heaviside` passes NaN on, which is no path for anything else."""
+
+    def loss(p):
+        return jnp.sum(jnp.heaviside(p["x"], 0.5) * p["y"])  # planted
+
+    return {"function": loss, "params": {"x": normal(36, 3), "y": normal(37, 3)}}
+
+
+@bug({"x"}, kind="blocked", names={"sign"})
+def a_sign_that_keeps_nan():
+    def loss(p):
+        signs = jnp.sign(p["x"])  # planted
+        return jnp.sum(jnp.where(jnp.isnan(p["x"]), p["x"], signs) * p["y"])
+
+    return {"function": loss, "params": {"x": normal(38, 3), "y": normal(39, 3)}}
+
+
+@correct()
+def nan_replaced_by_zero():
+    def loss(p):
+        return jnp.sum(jnp.where(jnp.isnan(p["x"]), 0.0, p["x"]) ** 2)
+
+    return {"function": loss, "params": {"x": normal(40, 3)}}
