@@ -122,7 +122,8 @@ def difference(
         rest &= ~sure
     _climb_on(evaluator, known, base, positions[rest], ladder.of(rest), near)
     if isinstance(evaluator, HostEvaluator):
-        _fits.reconsider(evaluator, known, base.point, base.unit, positions)
+        point, unit, noise = base.point, base.unit, base.noise
+        _fits.reconsider(evaluator, known, point, unit, noise, positions)
 
 
 def _climb_on(

@@ -118,7 +118,7 @@ def look(
     elif not np.any(np.isfinite(known.stripped)):
         chosen = _components.choose(slices, g, witnesses.width, 8 * len(slices), random)
     chosen = chosen.astype(int)
-    difference(witnesses.evaluator, known, base, chosen, slices, near=subject.paths.loops)
+    difference(witnesses.evaluator, known, base, chosen, slices, near=subject.near)
     directions, unexplained = 0, ()
     if components is not None and chosen.size < g.size:
         chosen, directions, unexplained = _search(subject, witnesses, known, base, chosen, random)
@@ -191,7 +191,7 @@ def _search(
         pieces = [slices[leaf] for leaf in open_leaves]
         search = _directions.search(witnesses.evaluator, known, base, pieces, affordable, random)
         extra = np.setdiff1d(search.entries, chosen)
-        difference(witnesses.evaluator, known, base, extra, slices, near=subject.paths.loops)
+        difference(witnesses.evaluator, known, base, extra, slices, near=subject.near)
         chosen = np.union1d(chosen, extra)
         directions += open_leaves.size
         for piece, vouched in zip(pieces, search.explained & search.sharp, strict=True):

@@ -23,6 +23,8 @@ SAFETY = 4.0
 """Standard deviations."""
 WHITE = 1.5
 """Mean square of the steps between residuals, by that of residuals: 2 for noise, 0 for a curve."""
+LEVELS = 16
+"""How many standard deviations of the noise the values must span; stairs are not averaged away."""
 MOST = 32
 """Entries, of those in doubt."""
 WORK = 2**27
@@ -46,6 +48,7 @@ def reconsider(
     known: Opinions,
     point: np.ndarray,
     unit: np.ndarray,
+    noise: float,
     positions: np.ndarray,
 ) -> None:
     """Take slopes from polynomials where differences accuse or see nothing, and both are coarse.
@@ -57,6 +60,7 @@ def reconsider(
       known: the opinions, differences included; these may change.
       point: `(size,)`.
       unit: step unit of every entry, `(size,)`.
+      noise: standard deviation of the noise of a value.
       positions: entries that were differenced.
     """
     seen = known.at(positions)
@@ -66,14 +70,16 @@ def reconsider(
     positions = positions[open_ones & ~_verdict.surely_wrong(known, positions)][:affordable]
     if positions.size == 0:
         return
-    fit = fitted(evaluator, point, unit, positions)
+    fit = fitted(evaluator, point, unit, noise, positions)
     apart = np.abs(fit.slope - known.slope[positions]) > fit.bar + known.bar[positions]
     better = np.isfinite(fit.bar) & (apart | (fit.bar < known.bar[positions]))
     known.slope[positions[better]] = fit.slope[better]
     known.bar[positions[better]] = fit.bar[better]
 
 
-def fitted(evaluator: Evaluator, point: np.ndarray, unit: np.ndarray, positions: np.ndarray) -> Fit:
+def fitted(
+    evaluator: Evaluator, point: np.ndarray, unit: np.ndarray, noise: float, positions: np.ndarray
+) -> Fit:
     """Return the slopes at some entries by polynomials of the largest radius that fits."""
     slope, bar = np.full(positions.size, np.nan), np.full(positions.size, np.inf)
     steps = (np.arange(PAIRS) + np.random.default_rng(0).uniform(size=PAIRS)) / PAIRS
@@ -82,7 +88,9 @@ def fitted(evaluator: Evaluator, point: np.ndarray, unit: np.ndarray, positions:
         odd = _odd_part(evaluator, point, unit, positions[left], radius * steps)
         found = _fit(steps, odd)
         scale = radius * unit[positions[left]]
-        slope[left], bar[left] = found.slope / scale, found.bar / scale
+        spans = np.ptp(odd, axis=0) > LEVELS * noise
+        slope[left] = found.slope / scale
+        bar[left] = np.where(spans, found.bar / scale, np.inf)
     return Fit(slope, bar)
 
 

@@ -106,7 +106,7 @@ def review(
     widest = known._replace(bar=known.bar * max(noise / base.noise, 1.0))
     open_ones = failing[~_verdict.surely_wrong(widest, failing)]
     base = base._replace(noise=max(base.noise, noise))
-    slices, near = subject.problem.slices, subject.paths.loops
+    slices, near = subject.problem.slices, subject.near
     difference(evaluator, known, base, open_ones, slices, near=near)
     known.bar[open_ones] *= caution
     return base

@@ -148,6 +148,15 @@ class Subject(NamedTuple):
         """Whether the gradient is known at the given point alone, as one given as a tree is."""
         return isinstance(self.gradient, HandWritten) and self.gradient.traced is None
 
+    @property
+    def near(self) -> bool:
+        """Whether large steps prove nothing.
+
+        A loop might not end there. And where differences alone decide, nobody tells a function
+        that is flat far away from one that is flat here.
+        """
+        return self.paths.loops or self.problem.on_host
+
     def stripped_of(self, rules: Sequence[Rule]) -> Automatic:
         """Return the gradient of the program with some rules taken out."""
         run = without(self.program, rules)

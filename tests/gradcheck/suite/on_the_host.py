@@ -101,6 +101,30 @@ for kind, make_net in NETS.items():
         )
 
 
+for seed in range(3):
+
+    def below_its_precision(seed=seed):
+        x = np.asarray(normal(seed, 6, 4), np.float32)
+
+        def loss(p):
+            return np.float32(1000) + np.mean(np.tanh(x @ np.asarray(p["w"], np.float32)) ** 2)
+
+        def gradient(p):
+            t = np.tanh(x @ p["w"])
+            return {"w": x.T @ (2 * t * (1 - t * t) / t.size)}
+
+        return {"params": {"w": normal(seed + 9, 4, 3)}, "function": loss, "gradient": gradient}
+
+    add(
+        f"numpy_float32_above_1000_{seed}",
+        below_its_precision,
+        theme=__name__,
+        verdict="pass",
+        truth=lambda p, x=np.asarray(normal(seed, 6, 4)): jnp.mean(jnp.tanh(x @ p["w"]) ** 2),
+        unresolvable=True,
+    )
+
+
 def looped(step, count):
     """A `while` loop over `step(carry, w)`, with the right rule: that of the loop unrolled."""
 
