@@ -126,7 +126,9 @@ for seed in range(3):
         below_its_precision,
         theme=__name__,
         verdict="pass",
-        truth=functools.partial(mean_square, np.asarray(normal(seed, 6, 4))),
+        truth=functools.partial(
+            mean_square, np.asarray(normal(seed, 6, 4), np.float32).astype(float)
+        ),
         unresolvable=True,
     )
 
