@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_dl._core.errors import is_traced
 from jaxopt_dl._core.numerics import is_narrow, to_float64
 
 Change = Callable[[Any], tuple[Any, bool]]
@@ -30,6 +32,27 @@ def with_promoted_data(function: Callable) -> Callable | None:
 def with_narrow_data(function: Callable) -> Callable:
     """Return the function with float64 data as float32, as JAX reads it outside of a check."""
     return _copy(function, narrowed, depth=4)[0]
+
+
+def with_wide_integers(function: Callable) -> Callable:
+    """Return the function with its enclosed floats and integers in 64 bits."""
+    return _copy(with_promoted_data(function) or function, widened, depth=4)[0]
+
+
+def widened(data: Any) -> tuple[Any, bool]:
+    """Return a tree with its integer arrays in 64 bits, and whether there were narrower ones."""
+    leaves, structure = jax.tree.flatten(data)
+    narrow = [_is_narrow_integer(leaf) for leaf in leaves]
+    pairs = zip(leaves, narrow, strict=True)
+    changed = [np.asarray(leaf, np.int64) if is_narrow else leaf for leaf, is_narrow in pairs]
+    return (structure.unflatten(changed), True) if any(narrow) else (data, False)
+
+
+def _is_narrow_integer(leaf: Any) -> bool:
+    if not isinstance(leaf, np.ndarray | jax.Array) or is_traced(leaf):
+        return False
+    integer = not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
+    return integer and leaf.dtype in (np.int32, np.int16)
 
 
 def narrowed(data: Any) -> tuple[Any, bool]:

@@ -20,7 +20,13 @@ from jaxopt_dl._core.types import Array, PyTree
 
 from . import _refusals
 from ._arguments import check_call
-from ._closures import narrowed, with_narrow_data, with_promoted_data
+from ._closures import (
+    narrowed,
+    widened,
+    with_narrow_data,
+    with_promoted_data,
+    with_wide_integers,
+)
 from ._likeness import check_finite, is_none, leaves_like
 from ._returned import as_loss
 from ._slices import Slice
@@ -141,7 +147,7 @@ class Problem(NamedTuple):
             return self, self.trace()
         except Exception as error:
             untraceable = _refusals.is_untraceable(error)
-            if isinstance(error, TypeError) and not untraceable:
+            if isinstance(error, TypeError | ValueError) and not untraceable:
                 found = self._traced_with_other_dtypes()
                 if found is not None:
                     return found
@@ -158,15 +164,24 @@ class Problem(NamedTuple):
         narrow = as_given._replace(
             function=with_narrow_data(self.function), args=args, kwargs=kwargs
         )
-        variants = [as_given, narrow]
+        variants = [as_given, narrow, self._with_wide_integers()]
         if (function := with_promoted_data(self.function)) is not None:
             variants.insert(0, self._replace(function=function))
         for problem in variants:
             try:
                 return problem, problem.trace()
-            except TypeError:
+            except (TypeError, ValueError):
                 continue
         return None
+
+    def _with_wide_integers(self) -> "Problem":
+        """Return the problem for functions that count in numbers of no fixed size.
+
+        In the 64 bits of a check these are wider than the integers made outside of it.
+        """
+        (args, kwargs, fixed), _ = widened((self.args, self.kwargs, self.fixed))
+        function = with_wide_integers(self.function)
+        return self._replace(function=function, args=args, kwargs=kwargs, fixed=fixed)
 
     def _runs_on_host(self) -> bool:
         try:

@@ -52,6 +52,21 @@ def test_an_equinox_model_with_functions_among_its_leaves_passes():
     assert report.coverage.size == 3 * 4 + 4 + 4 * 2 + 2
 
 
+def test_a_stateful_model_of_equinox_that_counts_in_32_bits_passes():
+    model, state = eqx.nn.make_with_state(eqx.nn.BatchNorm)(3, "batch", mode="batch")
+
+    def loss(model, state, x):
+        run = jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
+        y, state = run(x, state)
+        return jnp.mean(jnp.sin(y)), state
+
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        report = check_gradients(loss, model, args=(state, X), has_aux=True, points=())
+        assert report.verdict == "pass"
+        enclosed = check_gradients(lambda m, x: loss(m, state, x)[0], model, args=(X,), points=())
+    assert enclosed.verdict == "pass"
+
+
 def test_a_wrong_rule_of_equinox_is_the_users():
     @eqx.filter_custom_vjp
     def square(x):

@@ -128,6 +128,7 @@ def test_slow_reading_is_hidden_behind_slow_training():
 
     class Slow:
         batch_bytes = 2**26
+        full = True
 
         def read(self, epoch, first, count):
             time.sleep(0.05)
