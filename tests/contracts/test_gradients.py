@@ -1,11 +1,17 @@
 """The gradient checker proves every layer and loss: here at one shape, in `make suites` at 200."""
 
+import json
+import pathlib
+
 import pytest
 
 from jaxopt_dl import nn
 from tests.contracts import gradient_suite
 from tests.contracts.gradient_cases import LAYERS, LOSSES
 from tests.testing.broken import with_doubled_gradient
+
+
+FIGURES = pathlib.Path(__file__).parents[2] / "docs" / "experiments" / "layer-gradients.json"
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *LOSSES])
@@ -36,3 +42,10 @@ def test_every_layer_of_the_library_is_checked():
     }
     assert {"dense", "conv", "mlp"} <= factories
     assert factories - not_layers <= set(LAYERS)
+
+
+def test_the_published_figures_hold_200_shapes_of_everything_and_nothing_wrong():
+    rows = json.loads(FIGURES.read_text())["rows"]
+    assert [row["name"] for row in rows] == [*LAYERS, *LOSSES]
+    assert {row["shapes"] for row in rows} == {200}
+    assert all(row["wrong"] == [] and row["entries"] > 800 for row in rows)
