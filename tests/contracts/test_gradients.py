@@ -10,7 +10,6 @@ from tests.contracts import gradient_suite
 from tests.contracts.gradient_cases import LAYERS, LOSSES
 from tests.testing.broken import with_doubled_gradient
 
-
 FIGURES = pathlib.Path(__file__).parents[2] / "docs" / "experiments" / "layer-gradients.json"
 
 
