@@ -84,7 +84,9 @@ def pillow(images: jax.Array) -> Callable[[jax.Array], np.ndarray]:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         left, top = generator.integers(-PADDING, PADDING + 1, 2)
         image = image.crop((left, top, left + width, top + height))
-        return np.asarray(image.rotate(generator.uniform(-DEGREES, DEGREES), Image.BILINEAR))
+        return np.asarray(
+            image.rotate(generator.uniform(-DEGREES, DEGREES), Image.Resampling.BILINEAR)
+        )
 
     return lambda key: np.stack([one(image) for image in sources])
 

@@ -13,6 +13,7 @@ import statistics
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -29,7 +30,7 @@ PLAIN = train.supervised(LAYER, losses.softmax_cross_entropy)
 
 def weighted_classes(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """Cross-entropy with a weight per class."""
-    return losses.softmax_cross_entropy(logits, labels, class_weights=np.linspace(0.5, 1.5, 10))
+    return losses.softmax_cross_entropy(logits, labels, class_weights=jnp.linspace(0.5, 1.5, 10))
 
 
 def clipped() -> optax.GradientTransformation:

@@ -65,11 +65,12 @@ def momentum_without(learning_rate, decay):
     inner = optim.momentum(learning_rate, decay=0.5)
 
     def init(params):
-        state = inner.init(params)
+        state: Any = inner.init(params)
         return state._replace(hyperparams={**state.hyperparams, "decay": jnp.asarray(decay, float)})
 
     def update(updates, state, params=None, **extra):
         fixed = {**state.hyperparams, "decay": jnp.float32(0.5)}
+        after: Any
         moved, after = inner.update(updates, state._replace(hyperparams=fixed), params)
         return moved, after._replace(hyperparams=state.hyperparams)
 
