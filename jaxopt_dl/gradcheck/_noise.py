@@ -20,6 +20,8 @@ COARSE = (-7, -9, -12)
 """Further spacings for programs that iterate until converged: their jumps are rare."""
 HALVINGS, LAST = 16, 4
 """How closely a jump is looked at; over the last halvings the bend of a kink falls to 1/16."""
+MILD = 1e-9
+"""Relative to the value: roughness that is believed without a jump, as adaptive steps make it."""
 STIFF = 0.05
 """Above this share of the range, differences are the function itself, badly sampled."""
 
@@ -59,6 +61,7 @@ def measure(
         ends = steps[1:].reshape(sides.shape)[:, len(FINE) :].reshape(-1, POINTS)
         rough = sides[:, len(FINE) :].reshape(-1, POINTS)
         jumps = _jumps(evaluator, point, direction, ends, rough)
+        jumps = np.maximum(jumps, MILD * size)
         noise = max(noise, float(np.minimum(coarse.ravel(), jumps).max()))
     return value, max(2 * _roundoff_of(values, roundoff) * size, noise)
 
